@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config';
+
+/** Workspace packages are imported as TypeScript source, as in development. */
+const conditions = ['source', 'node', 'import', 'module', 'default'];
+
+const project = (name: string, include: string[], more: Record<string, unknown> = {}) => ({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { name, include, ...more },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['{apps,packages}/*/test/unit/**/*.test.ts', 'test/unit/**/*.test.ts']),
+      project(
+        'integration',
+        ['{apps,packages}/*/test/integration/**/*.test.ts', 'test/integration/**/*.test.ts'],
+        {
+          globalSetup: ['./test/redis-for-tests.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      ),
+      project('chaos', ['test/chaos/**/*.test.ts'], {
+        globalSetup: ['./test/redis-for-tests.ts'],
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+      project('containers', ['test/containers/**/*.test.ts'], {
+        testTimeout: 900_000,
+        hookTimeout: 900_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+});
