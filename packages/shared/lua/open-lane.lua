@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+--[[ Opens a paused lane again: a probe was answered, or an operator resumes it.
+
+KEYS  1 lane state
+ARGV  1 lane id  2 lanes channel  3 'operator' | 'probe'
+
+Returns the lane's state, see lib/lane. A probe never lifts an operator's pause. ]]
+--#include lib/time
+--#include lib/lane
+
+redis.call('HDEL', KEYS[1], 'paused_reason', 'paused_message', 'probe_at', 'probe_until', 'probe_every')
+if ARGV[3] == 'operator' then
+  redis.call('HDEL', KEYS[1], 'operator_paused', 'operator_message')
+end
+redis.call('PUBLISH', ARGV[2], ARGV[1])
+return lane_state(KEYS[1], now_ms())

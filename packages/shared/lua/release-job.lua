@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+--[[ Gives a job in progress back: queued again, at the head of its queue or at a later instant.
+
+KEYS  1 record  2 counts  3 outbox
+ARGV  1 events channel  2 generation  3 wait reason or ''  4 wait message  5 delay in ms, or '' for the head of
+      the queue  6 '1' if the attempt is charged, '0' if not  7 event detail
+
+Returns  { 'released', delivery, retry_at }  retry_at '' for the head of the queue
+         { 'lost', status }                  the claim is no longer the caller's: nothing was changed
+
+With a delay the job gets a new delivery number and an outbox entry for its instant; the present delivery is
+then worthless and may simply finish. Without one the caller hands the same delivery back to its queue. ]]
+--#include lib/time
+--#include lib/record
+
+local r = redis.call('HMGET', KEYS[1], 'status', 'generation', 'attempts', 'delivery', 'tenant', 'id', 'released_by', 'retry_at')
+if r[1] ~= 'in_progress' or r[2] ~= ARGV[2] then
+  if r[7] == ARGV[2] and r[1] == 'queued' then return { 'released', tonumber(r[4]), r[8] or '' } end
+  return { 'lost', r[1] or 'missing' }
+end
+
+local now = now_ms()
+local attempts = tonumber(r[3])
+if ARGV[6] == '0' then attempts = attempts - 1 end
+local delivery = tonumber(r[4])
+local retry_at = ''
+if ARGV[5] ~= '' then
+  delivery = delivery + 1
+  retry_at = whole(now + tonumber(ARGV[5]))
+  redis.call('ZADD', KEYS[3], retry_at, r[6] .. '.' .. delivery)
+end
+redis.call('HSET', KEYS[1], 'status', 'queued', 'attempts', attempts, 'delivery', delivery, 'retry_at', retry_at,
+  'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '')
+move_count(KEYS[2], 'in_progress', 'queued')
+local seq = log_event(KEYS[1], now, 'job.queued', attempts, ARGV[7])
+announce(ARGV[1], r[5], r[6], 'queued', seq)
+return { 'released', delivery, retry_at }

@@ -1,0 +1,9 @@
+export { createDeliveryBuffer, type DeliveryBuffer } from './delivery-buffer.ts';
+export {
+  createLaneQueues,
+  laneQueueOptions,
+  type Delivery,
+  type DeliveryData,
+  type LaneQueues,
+  type QueueCounts,
+} from './lane-queues.ts';

@@ -1,0 +1,89 @@
+import { Queue, type RedisClient } from 'bullmq';
+import { priorities, type Priority } from '../job/index.ts';
+import type { Keys, RedisConnection } from '../redis/index.ts';
+
+/** What a BullMQ job carries; its id is the delivery id, `JOB_ID.NUMBER`. The truth is in the record. */
+export interface DeliveryData {
+  v: 1;
+  tenant: string;
+}
+
+export interface Delivery {
+  deliveryId: string;
+  tenant: string;
+}
+
+/** addBulk is one pipeline; larger ones hold up the other commands of the connection. */
+const MOST_AT_ONCE = 500;
+
+/** Options of every BullMQ object of a lane: its own prefix, and with it its own hash tag. */
+export function laneQueueOptions(keys: Keys, laneId: string, redis: RedisConnection) {
+  return { prefix: keys.lane(laneId).queues, connection: redis as unknown as RedisClient };
+}
+
+export interface QueueCounts {
+  queued: Record<Priority, number>;
+  inFlight: number;
+}
+
+export type LaneQueues = ReturnType<typeof createLaneQueues>;
+
+/** The two queues of each lane, opened when first used and kept. */
+export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys: Keys }) {
+  const queues = new Map<string, Queue<DeliveryData>>();
+  const queueOf = (laneId: string, priority: Priority): Queue<DeliveryData> => {
+    const name = `${laneId} ${priority}`;
+    let queue = queues.get(name);
+    if (queue === undefined) {
+      queue = new Queue<DeliveryData>(priority, {
+        ...laneQueueOptions(keys, laneId, redis),
+        // The events stream is not read by anyone here; without a bound it keeps 10,000 entries for each queue.
+        streams: { events: { maxLen: 10 } },
+        skipMetasUpdate: false,
+        defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
+      });
+      queue.on('error', () => {
+        // The connection is shared and reports for itself.
+      });
+      queues.set(name, queue);
+    }
+    return queue;
+  };
+
+  return {
+    /** Puts deliveries into a lane's queue. One that stands there already is left as it is. */
+    add: async (
+      laneId: string,
+      priority: Priority,
+      deliveries: readonly Delivery[],
+    ): Promise<void> => {
+      const queue = queueOf(laneId, priority);
+      for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
+        await queue.addBulk(
+          deliveries.slice(from, from + MOST_AT_ONCE).map(({ deliveryId, tenant }) => ({
+            name: 'job',
+            data: { v: 1, tenant },
+            opts: { jobId: deliveryId },
+          })),
+        );
+      }
+    },
+
+    counts: async (laneId: string): Promise<QueueCounts> => {
+      const [interactive, bulk] = await Promise.all(
+        priorities.map(async (priority) =>
+          queueOf(laneId, priority).getJobCounts('waiting', 'active'),
+        ),
+      );
+      return {
+        queued: { interactive: interactive?.['waiting'] ?? 0, bulk: bulk?.['waiting'] ?? 0 },
+        inFlight: (interactive?.['active'] ?? 0) + (bulk?.['active'] ?? 0),
+      };
+    },
+
+    close: async (): Promise<void> => {
+      await Promise.all([...queues.values()].map(async (queue) => queue.close()));
+      queues.clear();
+    },
+  };
+}

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { describeValue } from '../errors/index.ts';
+import { publicPrices, type PriceTable } from '../usage/index.ts';
+import { SettingError } from './environment.ts';
+
+const positive = (what: string) =>
+  z.number({ error: `must be ${what}` }).positive(`must be ${what}`);
+const wholePositive = z
+  .int('must be a whole number of at least 1')
+  .min(1, 'must be a whole number of at least 1');
+
+const provider = z.strictObject({
+  /** With the version: `https://api.openai.com/v1`. */
+  base_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+  /** The name of the environment variable that holds the key; the key itself never stands in a file. */
+  api_key_env: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]*$/i, 'must be the name of an environment variable')
+    .optional(),
+  headers: z.record(z.string(), z.string()).default({}),
+});
+
+const route = z.strictObject({
+  /** A model name, or the beginning of one and `*`. */
+  match: z.string().min(1, 'must be a model name or a pattern that ends in *'),
+  provider: z.string(),
+});
+
+const price = z.strictObject({
+  input: z.number().min(0),
+  cached_input: z.number().min(0).optional(),
+  output: z.number().min(0),
+});
+
+const configurationFile = z.strictObject({
+  providers: z
+    .record(
+      z.string().regex(/^[a-z0-9_-]{1,64}$/i, 'must be a name of letters, digits, - or _'),
+      provider,
+    )
+    .optional(),
+  models: z.array(route).optional(),
+  limits: z
+    .strictObject({
+      job_body_bytes: wholePositive.default(1_048_576),
+      lanes: wholePositive.default(1000),
+      answer_bytes: wholePositive.default(32_000_000),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      max_attempts: wholePositive.max(100, 'must be at most 100').default(8),
+      base_ms: positive('a number of milliseconds above 0').default(2000),
+      cap_ms: positive('a number of milliseconds above 0').default(60_000),
+      attempt_timeout_ms: positive('a number of milliseconds above 0').default(600_000),
+    })
+    .prefault({}),
+  prices: z.record(z.string(), price).default({}),
+  retention: z
+    .strictObject({
+      jobs_seconds: wholePositive.min(86_400, 'must be at least 86400').default(30 * 86_400),
+    })
+    .prefault({}),
+});
+
+export interface ProviderSettings {
+  name: string;
+  baseUrl: string;
+  /** The credential's name, for the lane; `default` unless a variable is named. */
+  credential: string;
+  apiKey: string | null;
+  headers: Readonly<Record<string, string>>;
+}
+
+export interface Configuration {
+  providers: ReadonlyMap<string, ProviderSettings>;
+  /** In order; the first that matches a model serves it. */
+  routes: readonly { match: string; provider: string }[];
+  limits: { jobBodyBytes: number; lanes: number; answerBytes: number };
+  retry: RetryPolicy;
+  prices: PriceTable;
+  retention: { jobsMs: number };
+}
+
+export interface RetryPolicy {
+  maxAttempts: number;
+  baseMs: number;
+  capMs: number;
+  attemptTimeoutMs: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The configuration of a process: the file that NIGHTSHIFT_CONFIG names, or the defaults. Without providers in it
+ * every model goes to OPENAI_BASE_URL with OPENAI_API_KEY.
+ * @throws SettingError that names the file and the field.
+ */
+export function loadConfiguration(environment: Environment): Configuration {
+  const path = environment['NIGHTSHIFT_CONFIG'];
+  return path === undefined || path === ''
+    ? readConfiguration({}, 'NIGHTSHIFT_CONFIG', environment)
+    : readConfiguration(readJsonFile(path), `NIGHTSHIFT_CONFIG ${path}`, environment);
+}
+
+export function readConfiguration(
+  content: unknown,
+  source: string,
+  environment: Environment,
+): Configuration {
+  const parsed = configurationFile.safeParse(content);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    const value = issue?.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      content,
+    );
+    throw new SettingError(
+      `${source}: ${field === '' ? 'content' : field}: ${issue?.message ?? 'is not valid'}, got ${describeValue(value)}`,
+    );
+  }
+  const file = parsed.data;
+  const providers = new Map<string, ProviderSettings>();
+  for (const [name, settings] of Object.entries(file.providers ?? {})) {
+    const variable = settings.api_key_env;
+    providers.set(name, {
+      name,
+      baseUrl: settings.base_url.replace(/\/+$/, ''),
+      credential: variable ?? 'default',
+      apiKey: variable === undefined ? null : (environment[variable] ?? null),
+      headers: settings.headers,
+    });
+  }
+  if (providers.size === 0) {
+    providers.set('default', {
+      name: 'default',
+      baseUrl: (environment['OPENAI_BASE_URL'] ?? 'https://api.openai.com/v1').replace(/\/+$/, ''),
+      credential: 'default',
+      apiKey: environment['OPENAI_API_KEY'] ?? null,
+      headers: {},
+    });
+  }
+  const [onlyProvider] = providers.keys();
+  const routes =
+    file.models ??
+    (providers.size === 1 && onlyProvider !== undefined
+      ? [{ match: '*', provider: onlyProvider }]
+      : []);
+  if (routes.length === 0) {
+    throw new SettingError(
+      `${source}: models: must route models to the providers when there are several, got nothing`,
+    );
+  }
+  for (const [index, { provider: name }] of routes.entries()) {
+    if (!providers.has(name)) {
+      throw new SettingError(
+        `${source}: models.${index}.provider: must be one of ${[...providers.keys()].join(', ')}, got ${describeValue(name)}`,
+      );
+    }
+  }
+  const ownPrices: PriceTable = Object.fromEntries(
+    Object.entries(file.prices).map(([model, own]) => [
+      model,
+      { input: own.input, cachedInput: own.cached_input, output: own.output },
+    ]),
+  );
+  return {
+    providers,
+    routes,
+    limits: {
+      jobBodyBytes: file.limits.job_body_bytes,
+      lanes: file.limits.lanes,
+      answerBytes: file.limits.answer_bytes,
+    },
+    retry: {
+      maxAttempts: file.retry.max_attempts,
+      baseMs: file.retry.base_ms,
+      capMs: file.retry.cap_ms,
+      attemptTimeoutMs: file.retry.attempt_timeout_ms,
+    },
+    prices: { ...publicPrices, ...ownPrices },
+    retention: { jobsMs: file.retention.jobs_seconds * 1000 },
+  };
+}
+
+/** The provider that serves a model: the first route that matches, or undefined. */
+export function routeModel(
+  configuration: Configuration,
+  model: string,
+): ProviderSettings | undefined {
+  const found = configuration.routes.find(({ match }) =>
+    match.endsWith('*') ? model.startsWith(match.slice(0, -1)) : model === match,
+  );
+  return found === undefined ? undefined : configuration.providers.get(found.provider);
+}
+
+function readJsonFile(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new SettingError(
+      `NIGHTSHIFT_CONFIG: must name a readable file, got ${describeValue(path)} (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
+    );
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new SettingError(`NIGHTSHIFT_CONFIG ${path}: must be JSON (${(error as Error).message})`);
+  }
+}

@@ -1,0 +1,9 @@
+export {
+  loadConfiguration,
+  readConfiguration,
+  routeModel,
+  type Configuration,
+  type ProviderSettings,
+  type RetryPolicy,
+} from './configuration.ts';
+export { commonEnvironment, parseEnvironment, SettingError, wholeNumber } from './environment.ts';

@@ -1,0 +1,20 @@
+export { deliveryId, parseDeliveryId } from './delivery.ts';
+export {
+  endpoints,
+  isSettled,
+  jobIdPattern,
+  jobStatuses,
+  newJobId,
+  priorities,
+  settledStatuses,
+  waitReasons,
+  type Endpoint,
+  type Job,
+  type JobErrorCode,
+  type JobEvent,
+  type JobStatus,
+  type NewJob,
+  type Priority,
+  type SettledStatus,
+  type WaitReason,
+} from './job.ts';

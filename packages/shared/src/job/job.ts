@@ -1,0 +1,123 @@
+import { v7 } from 'uuid';
+import type { Usage } from '../usage/usage.ts';
+
+/** The provider calls that a job can make; also the paths under the provider's base URL, after `/v1`. */
+export const endpoints = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/responses',
+  '/v1/embeddings',
+  '/v1/moderations',
+] as const;
+export type Endpoint = (typeof endpoints)[number];
+
+export const priorities = ['interactive', 'bulk'] as const;
+export type Priority = (typeof priorities)[number];
+
+/**
+ * The states of a job and who takes it out of each. Every move is one script; a crash between two moves leaves the
+ * job in the first.
+ *
+ * - `queued` → `in_progress` by the worker that claims it (begin-attempt). → `cancelled` by a caller. → `expired` by
+ *   any worker's sweep, or by the claim that comes too late. A crash leaves it queued, with its delivery in BullMQ or
+ *   in the outbox.
+ * - `in_progress` → `completed` or `failed` by the worker that holds the claim (settle-job). → `queued` by the same
+ *   (release-job): a rate limit, a backoff, a hand-off. → `cancelled`, `expired` as above, and the call is aborted.
+ *   When the worker dies its delivery stalls, is handed to another, and the record is claimed again (begin-attempt)
+ *   under the next generation; after too many deaths it is `failed` with `worker_lost`.
+ * - `completed`, `failed`, `cancelled`, `expired` have no exit. The record is deleted when its retention ends.
+ */
+export const jobStatuses = [
+  'queued',
+  'in_progress',
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+export const settledStatuses = ['completed', 'failed', 'cancelled', 'expired'] as const;
+export type SettledStatus = (typeof settledStatuses)[number];
+
+export function isSettled(status: JobStatus): status is SettledStatus {
+  return (settledStatuses as readonly string[]).includes(status);
+}
+
+export const waitReasons = ['run_at', 'rate_limit', 'backoff', 'lane_paused'] as const;
+export type WaitReason = (typeof waitReasons)[number];
+
+/** Why a job that ended without a completed result did so, in `error.code`. */
+export type JobErrorCode =
+  | 'provider_rejected'
+  | 'provider_error'
+  | 'provider_unreachable'
+  | 'request_timeout'
+  | 'invalid_provider_answer'
+  | 'job_cancelled'
+  | 'job_expired'
+  | 'worker_lost';
+
+/** What a caller hands in, after the checks at the door. */
+export interface NewJob {
+  tenant: string;
+  endpoint: Endpoint;
+  model: string;
+  laneId: string;
+  /** The provider-shaped request, byte for byte as it came. */
+  body: string;
+  priority: Priority;
+  metadata: Readonly<Record<string, string>>;
+  maxAttempts: number;
+  /** Unix milliseconds. */
+  runAtMs: number | null;
+  expiresAfterMs: number | null;
+  retryOf: string | null;
+}
+
+/** A job's record. Instants are unix milliseconds on Redis' clock. */
+export interface Job {
+  id: string;
+  tenant: string;
+  endpoint: Endpoint;
+  model: string;
+  laneId: string;
+  status: JobStatus;
+  priority: Priority;
+  /** Attempts that counted, the one in progress included. */
+  attempts: number;
+  maxAttempts: number;
+  /** Names the present delivery: `ID.DELIVERY` in BullMQ and in the outbox. */
+  delivery: number;
+  createdAtMs: number;
+  startedAtMs: number | null;
+  settledAtMs: number | null;
+  expiresAtMs: number | null;
+  runAtMs: number | null;
+  retryAtMs: number | null;
+  waitReason: WaitReason | null;
+  waitMessage: string | null;
+  /** The provider's answer; `body` is its text, untouched. */
+  response: { statusCode: number; requestId: string | null; body: string } | null;
+  error: { code: string; message: string } | null;
+  usage: Usage | null;
+  costUsd: number | null;
+  metadata: Readonly<Record<string, string>>;
+  retryOf: string | null;
+}
+
+/** One line of a job's event log, in the order of `seq`, which rises by one. */
+export interface JobEvent {
+  seq: number;
+  type: string;
+  atMs: number;
+  attempts: number;
+  detail: string;
+}
+
+/** `job_` and 32 hex digits, rising with time. */
+export function newJobId(): string {
+  return `job_${v7().replaceAll('-', '')}`;
+}
+
+export const jobIdPattern = /^job_[0-9a-f]{32}$/;

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+
+/** Provider + model + credential: one set of limits, its queues, its state. */
+export interface Lane {
+  id: string;
+  provider: string;
+  model: string;
+  /** The credential's name, never the credential. */
+  credential: string;
+}
+
+/**
+ * What is known of whether a lane may be called now. Instants are unix milliseconds on Redis' clock.
+ *
+ * - `open` → `cooling` by a 429 (cool-lane) → `open` when its time is over; nobody has to act.
+ * - any → `paused` by an operator, until an operator resumes it; or by the provider (401, 403, no quota), until a
+ *   probe is answered (open-lane) or an operator resumes it. A worker that dies with the probe gives way after the
+ *   probe's hold.
+ */
+export interface LaneState {
+  nowMs: number;
+  coolingUntilMs: number | null;
+  operatorPaused: boolean;
+  paused: { reason: LanePauseReason; message: string; probeAtMs: number } | null;
+  lastRefusedAtMs: number | null;
+}
+
+export const lanePauseReasons = ['unauthorized', 'forbidden', 'insufficient_quota'] as const;
+export type LanePauseReason = (typeof lanePauseReasons)[number];
+
+/**
+ * `lane_` and 16 hex digits of a hash: model names hold slashes and colons, which neither a path nor a queue name takes.
+ */
+export function laneOf(provider: string, model: string, credential: string): Lane {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([provider, model, credential]))
+    .digest('hex');
+  return { id: `lane_${hash.slice(0, 16)}`, provider, model, credential };
+}
+
+export const laneIdPattern = /^lane_[0-9a-f]{16}$/;
+
+export type LaneStanding =
+  | { state: 'open' }
+  | { state: 'cooling'; untilMs: number }
+  | {
+      state: 'paused';
+      reason: 'operator' | LanePauseReason;
+      message: string;
+      untilMs: number | null;
+    };
+
+/** The one state that a lane shows, of all that is known of it. `untilMs` of a paused lane is its next probe. */
+export function laneStanding(state: LaneState): LaneStanding {
+  if (state.operatorPaused) {
+    return { state: 'paused', reason: 'operator', message: 'paused by an operator', untilMs: null };
+  }
+  if (state.paused !== null) {
+    const { reason, message, probeAtMs } = state.paused;
+    return { state: 'paused', reason, message, untilMs: probeAtMs };
+  }
+  if (state.coolingUntilMs !== null && state.coolingUntilMs > state.nowMs) {
+    return { state: 'cooling', untilMs: state.coolingUntilMs };
+  }
+  return { state: 'open' };
+}

@@ -1,0 +1,234 @@
+import { deliveryId, type Endpoint, type Priority, type WaitReason } from '../job/index.ts';
+import type { Usage } from '../usage/index.ts';
+import type { JobStoreOptions } from './job-store.ts';
+
+/** A job that outlived this many workers kills the next one too: it is failed instead of tried again. */
+export const MAX_RESCUES = 3;
+
+/** What a worker holds while it works on a job. */
+export interface Claim {
+  tenant: string;
+  jobId: string;
+  /** The fence: moves under an older generation change nothing. */
+  generation: number;
+  /** This attempt's number, from 1, over all that counted. */
+  attempt: number;
+  /** How many of those were cut short by the death of their worker; they use up no attempt. */
+  rescues: number;
+  maxAttempts: number;
+  endpoint: Endpoint;
+  priority: Priority;
+  body: string;
+  expiresAtMs: number | null;
+  firstAttemptAtMs: number;
+  createdAtMs: number;
+  /** Redis' clock when the attempt began. */
+  nowMs: number;
+}
+
+export type BeginResult =
+  | { kind: 'started'; claim: Claim }
+  | { kind: 'missing' | 'settled' | 'stale' | 'expired' | 'quarantined' }
+  | { kind: 'not_due'; waitMs: number };
+
+/** The terminal record that an attempt leads to. */
+export interface Settlement {
+  status: 'completed' | 'failed';
+  response: { statusCode: number; requestId: string | null; body: string } | null;
+  error: { code: string; message: string } | null;
+  usage: Usage | null;
+  costUsd: number | null;
+}
+
+export interface Release {
+  reason: WaitReason | null;
+  message: string;
+  /** Null for the head of the queue it came from. */
+  delayMs: number | null;
+  charged: boolean;
+  /** For the event log: `rate_limited`, `backoff`, `handed_off` … */
+  detail: string;
+}
+
+export type AttemptStore = ReturnType<typeof createAttemptStore>;
+
+/** What a worker does with jobs, one script per move. */
+export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOptions) {
+  const settleKeys = (tenant: string, id: string): string[] => {
+    const of = keys.tenant(tenant);
+    return [of.job(id), of.counts, of.expiring, of.unsuccessful];
+  };
+
+  return {
+    /** Claims a delivery for one attempt; on record before the provider is called. */
+    begin: async (
+      tenant: string,
+      jobId: string,
+      delivery: number,
+      claimId: string,
+      workerId: string,
+    ): Promise<BeginResult> => {
+      const of = keys.tenant(tenant);
+      const reply = (await run(
+        'begin-attempt',
+        [of.job(jobId), of.counts, of.expiring, of.unsuccessful],
+        [keys.channels.events, delivery, claimId, workerId, MAX_RESCUES, retentionMs],
+      )) as [BeginResult['kind'], ...(string | number)[]];
+      const [kind, ...rest] = reply;
+      if (kind === 'not_due') return { kind, waitMs: Number(rest[0]) };
+      if (kind !== 'started') return { kind };
+      const [
+        generation,
+        attempt,
+        rescues,
+        nowMs,
+        endpoint,
+        body,
+        maxAttempts,
+        expiresAt,
+        firstAttemptAt,
+        createdAt,
+        priority,
+      ] = rest;
+      return {
+        kind,
+        claim: {
+          tenant,
+          jobId,
+          generation: Number(generation),
+          attempt: Number(attempt),
+          rescues: Number(rescues),
+          maxAttempts: Number(maxAttempts),
+          endpoint: endpoint as Endpoint,
+          priority: priority as Priority,
+          body: String(body),
+          expiresAtMs: expiresAt === '' || expiresAt === undefined ? null : Number(expiresAt),
+          firstAttemptAtMs: Number(firstAttemptAt),
+          createdAtMs: Number(createdAt),
+          nowMs: Number(nowMs),
+        },
+      };
+    },
+
+    /** Records the result. `lost`: the claim was taken over, or the job cancelled or expired; nothing was changed. */
+    settle: async (claim: Claim, settlement: Settlement): Promise<'settled' | 'lost'> => {
+      const { response, error, usage, costUsd } = settlement;
+      const [kind] = (await run('settle-job', settleKeys(claim.tenant, claim.jobId), [
+        keys.channels.events,
+        claim.generation,
+        retentionMs,
+        settlement.status,
+        ...(response === null
+          ? []
+          : [
+              ...['response_status', response.statusCode, 'response_body', response.body],
+              ...['response_request_id', response.requestId ?? ''],
+            ]),
+        ...(error === null ? [] : ['error_code', error.code, 'error_message', error.message]),
+        ...(usage === null ? [] : ['usage', JSON.stringify(usage)]),
+        ...(costUsd === null ? [] : ['cost_usd', String(costUsd)]),
+      ])) as ['settled' | 'lost'];
+      return kind;
+    },
+
+    /** Gives the job back to its queue, at once or after a delay. */
+    release: async (claim: Claim, release: Release): Promise<'released' | 'lost'> => {
+      const of = keys.tenant(claim.tenant);
+      const [kind] = (await run(
+        'release-job',
+        [of.job(claim.jobId), of.counts, of.outbox],
+        [
+          keys.channels.events,
+          claim.generation,
+          release.reason ?? '',
+          release.message,
+          release.delayMs === null ? '' : Math.ceil(release.delayMs),
+          release.charged ? '1' : '0',
+          release.detail,
+        ],
+      )) as ['released' | 'lost'];
+      return kind;
+    },
+
+    /** Which of these jobs are still held under the generation that the caller has. */
+    stillHeld: async (claims: readonly Claim[]): Promise<boolean[]> =>
+      Promise.all(
+        claims.map(async ({ tenant, jobId, generation }) => {
+          const [status, current] = await redis.hmget(
+            keys.tenant(tenant).job(jobId),
+            'status',
+            'generation',
+          );
+          return status === 'in_progress' && Number(current) === generation;
+        }),
+      ),
+
+    /** Settles the jobs of a tenant whose time is up; at most 200 at once. Resolves to how many. */
+    expireDue: async (tenant: string): Promise<number> => {
+      const of = keys.tenant(tenant);
+      const [seconds, micros] = await redis.time();
+      const nowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+      const due = await redis.zrangebyscore(of.expiring, '-inf', nowMs, 'LIMIT', 0, 200);
+      const results = await Promise.all(
+        due.map(async (id) =>
+          run(
+            'expire-job',
+            [...settleKeys(tenant, id), of.outbox],
+            [keys.channels.events, keys.channels.control, retentionMs, id],
+          ),
+        ),
+      );
+      return results.filter((result) => (result as string[])[0] === 'expired').length;
+    },
+
+    /**
+     * Deliveries of a tenant whose instant has come, for a while; see take-due.lua. One whose job has moved on is
+     * removed on the way.
+     */
+    takeDue: async (
+      tenant: string,
+      limit: number,
+      holdMs: number,
+    ): Promise<{ deliveryId: string; jobId: string; laneId: string; priority: Priority }[]> => {
+      const of = keys.tenant(tenant);
+      const entries = (await run('take-due', [of.outbox], [limit, holdMs])) as string[];
+      const taken = await Promise.all(
+        entries.map(async (entry) => {
+          const jobId = entry.slice(0, entry.lastIndexOf('.'));
+          const [status, delivery, laneId, priority] = await redis.hmget(
+            of.job(jobId),
+            'status',
+            'delivery',
+            'lane',
+            'priority',
+          );
+          if (status !== 'queued' || deliveryId(jobId, Number(delivery)) !== entry || !laneId) {
+            await redis.zrem(of.outbox, entry);
+            return undefined;
+          }
+          return { deliveryId: entry, jobId, laneId, priority: priority as Priority };
+        }),
+      );
+      return taken.filter((entry) => entry !== undefined);
+    },
+
+    /** Removes the index entries of jobs whose retention has ended; at most 500 a call. */
+    trimIndexes: async (tenant: string): Promise<number> => {
+      const of = keys.tenant(tenant);
+      const [seconds] = await redis.time();
+      const oldest = Number(seconds) * 1000 - retentionMs;
+      let removed = 0;
+      for (const index of [of.jobs, of.unsuccessful]) {
+        const members = await redis.zrangebyscore(index, '-inf', oldest, 'LIMIT', 0, 500);
+        const exists = await Promise.all(
+          members.map(async (member) =>
+            redis.exists(of.job(member.slice(member.indexOf(' ') + 1))),
+          ),
+        );
+        const gone = members.filter((_member, at) => exists[at] === 0);
+        if (gone.length > 0) removed += await redis.zrem(index, ...gone);
+      }
+      return removed;
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import type { Job, JobEvent, JobStatus, NewJob } from '../job/index.ts';
+import type { RedisConnection } from './connect.ts';
+import type { Keys } from './keys.ts';
+import { jobFields, parseEvents, parseJob } from './job-record.ts';
+import type { RunScript } from './scripts.ts';
+
+/** A delivery that nobody has confirmed is put into its queue again after this long. */
+const OUTBOX_GRACE_MS = 5000;
+const IDEMPOTENCY_MS = 24 * 3600 * 1000;
+/** Ids read at once while a filter looks for its matches: one short command each, so that Redis is never held up. */
+const SCAN_PAGE = 500;
+
+export interface Idempotency {
+  key: string;
+  /** Hash of the content; another one under the same key is a conflict. */
+  contentHash: string;
+}
+
+export type AcceptResult =
+  | { kind: 'accepted'; id: string; dueAtMs: number; nowMs: number }
+  | { kind: 'replayed'; id: string }
+  | { kind: 'conflict'; id: string };
+
+export interface JobFilter {
+  status?: JobStatus;
+  model?: string;
+  createdAfterMs?: number;
+  metadata: Readonly<Record<string, string>>;
+}
+
+export type JobPage = { kind: 'page'; jobs: Job[]; hasMore: boolean } | { kind: 'unknown_cursor' };
+
+export interface JobStoreOptions {
+  redis: RedisConnection;
+  run: RunScript;
+  keys: Keys;
+  retentionMs: number;
+}
+
+export type JobStore = ReturnType<typeof createJobStore>;
+
+/** What callers do with jobs: hand in, read, list, cancel. The worker's moves are in attempt-store.ts. */
+export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOptions) {
+  /** Known for a while only: after a flush of Redis the sweeps must find the tenant again. */
+  const tenants = new Map<string, number>();
+  const rememberTenant = async (tenant: string): Promise<void> => {
+    const now = performance.now();
+    if ((tenants.get(tenant) ?? -Infinity) > now - 5000) return;
+    await redis.sadd(keys.tenants, tenant);
+    tenants.set(tenant, now);
+  };
+
+  const readMany = async (tenant: string, ids: readonly string[]): Promise<(Job | null)[]> => {
+    const of = keys.tenant(tenant);
+    return Promise.all(
+      ids.map(async (id) => parseJob(await redis.hmget(of.job(id), ...jobFields))),
+    );
+  };
+
+  return {
+    /**
+     * Accepts a job in one script. Once this resolves with `accepted` the job is a promise: the outbox delivers it
+     * even if this process dies on the next instruction.
+     */
+    accept: async (
+      id: string,
+      job: NewJob,
+      idempotency: Idempotency | null,
+    ): Promise<AcceptResult> => {
+      await rememberTenant(job.tenant);
+      const of = keys.tenant(job.tenant);
+      const scriptKeys = [of.job(id), of.counts, of.jobs, of.outbox, of.expiring];
+      if (idempotency !== null) scriptKeys.push(of.idempotency(sha256(idempotency.key)));
+      const [kind, second, due] = (await run('accept-job', scriptKeys, [
+        id,
+        job.tenant,
+        keys.channels.events,
+        OUTBOX_GRACE_MS,
+        job.runAtMs ?? '',
+        job.expiresAfterMs ?? '',
+        idempotency?.contentHash ?? '',
+        IDEMPOTENCY_MS,
+        ...[
+          'endpoint',
+          job.endpoint,
+          'model',
+          job.model,
+          'lane',
+          job.laneId,
+          'priority',
+          job.priority,
+        ],
+        ...['max_attempts', job.maxAttempts, 'body', job.body],
+        ...(Object.keys(job.metadata).length === 0
+          ? []
+          : ['metadata', JSON.stringify(job.metadata)]),
+        ...(job.retryOf === null ? [] : ['retry_of', job.retryOf]),
+      ])) as [AcceptResult['kind'], string | number, number | undefined];
+      if (kind === 'accepted') return { kind, id, nowMs: Number(second), dueAtMs: Number(due) };
+      return { kind, id: String(second) };
+    },
+
+    get: async (tenant: string, id: string): Promise<Job | null> =>
+      parseJob(await redis.hmget(keys.tenant(tenant).job(id), ...jobFields)),
+
+    /** A job with its events after `afterSeq`. */
+    getWithEvents: async (
+      tenant: string,
+      id: string,
+      afterSeq: number,
+    ): Promise<{ job: Job; events: JobEvent[] } | null> => {
+      const values = await redis.hmget(keys.tenant(tenant).job(id), ...jobFields, 'events');
+      const job = parseJob(values);
+      if (job === null) return null;
+      return {
+        job,
+        events: parseEvents(values.at(-1) ?? null).filter((event) => event.seq > afterSeq),
+      };
+    },
+
+    /** The request body of a job as it came, for a retry. */
+    getBody: async (tenant: string, id: string): Promise<string | null> =>
+      redis.hget(keys.tenant(tenant).job(id), 'body'),
+
+    /** Newest first. A filter is looked for page by page, so that no command of Redis takes long. */
+    list: async (
+      tenant: string,
+      filter: JobFilter,
+      after: string | null,
+      limit: number,
+    ): Promise<JobPage> => {
+      const of = keys.tenant(tenant);
+      const rare =
+        filter.status === 'failed' || filter.status === 'cancelled' || filter.status === 'expired';
+      const index = rare ? of.unsuccessful : of.jobs;
+      const member = (id: string): string => (rare ? `${filter.status} ${id}` : id);
+      const unfiltered =
+        filter.status === undefined &&
+        filter.model === undefined &&
+        Object.keys(filter.metadata).length === 0;
+      const found: Job[] = [];
+      let cursor = after === null ? '' : member(after);
+      for (;;) {
+        const page = unfiltered ? limit + 1 : SCAN_PAGE;
+        const [kind, ...members] = (await run(
+          'list-jobs',
+          [index],
+          [cursor, page, filter.createdAfterMs ?? ''],
+        )) as string[];
+        if (kind === 'unknown_cursor') return { kind };
+        const ids = members
+          .filter((entry) => !rare || entry.startsWith(`${filter.status} `))
+          .map((entry) => entry.slice(entry.indexOf(' ') + 1));
+        for (const job of await readMany(tenant, ids)) {
+          if (job !== null && matches(job, filter)) found.push(job);
+        }
+        if (found.length > limit)
+          return { kind: 'page', jobs: found.slice(0, limit), hasMore: true };
+        if (members.length < page) return { kind: 'page', jobs: found, hasMore: false };
+        cursor = members.at(-1) ?? '';
+      }
+    },
+
+    /** Settles a job as cancelled unless it is settled; the worker that holds it is told to abort its call. */
+    cancel: async (tenant: string, id: string): Promise<'missing' | 'settled' | 'cancelled'> => {
+      const of = keys.tenant(tenant);
+      const [kind] = (await run(
+        'cancel-job',
+        [of.job(id), of.counts, of.expiring, of.unsuccessful, of.outbox],
+        [keys.channels.events, keys.channels.control, retentionMs, 'Cancelled by request.'],
+      )) as ['missing' | 'settled' | 'cancelled'];
+      return kind;
+    },
+
+    /** How many jobs of a tenant stand in each status. */
+    counts: async (tenant: string): Promise<Partial<Record<JobStatus, number>>> => {
+      const counts = await redis.hgetall(keys.tenant(tenant).counts);
+      return Object.fromEntries(
+        Object.entries(counts).map(([status, count]) => [status, Number(count)]),
+      );
+    },
+
+    tenants: async (): Promise<string[]> => redis.smembers(keys.tenants),
+
+    /** The delivery stands in its queue: the outbox need not keep it. */
+    confirmDeliveries: async (tenant: string, deliveries: readonly string[]): Promise<void> => {
+      await redis.zrem(keys.tenant(tenant).outbox, ...deliveries);
+    },
+  };
+}
+
+function matches(job: Job, filter: JobFilter): boolean {
+  return (
+    (filter.status === undefined || job.status === filter.status) &&
+    (filter.model === undefined || job.model === filter.model) &&
+    (filter.createdAfterMs === undefined || job.createdAtMs > filter.createdAfterMs) &&
+    Object.entries(filter.metadata).every(
+      ([key, value]) => Object.hasOwn(job.metadata, key) && job.metadata[key] === value,
+    )
+  );
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

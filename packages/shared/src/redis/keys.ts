@@ -1,0 +1,53 @@
+/**
+ * Every key in Redis is made here. A tenant's keys share one hash tag, so that one script can move a job with its
+ * indexes; a lane's keys share another, so that lanes spread over the slots of a cluster.
+ */
+export function createKeys(prefix: string) {
+  return {
+    prefix,
+    /** Set: the tenants that have accepted jobs; the sweeps walk it. */
+    tenants: `${prefix}:tenants`,
+    /** Hash: lane id → descriptor. */
+    lanes: `${prefix}:lanes`,
+    tenant: (tenant: string) => {
+      const base = `${prefix}:{${tenant}}`;
+      return {
+        /** Hash: one job. */
+        job: (id: string) => `${base}:job:${id}`,
+        /** Hash: status → how many jobs stand in it. */
+        counts: `${base}:counts`,
+        /** Sorted set: job id by created_at, all jobs. */
+        jobs: `${base}:jobs`,
+        /** Sorted set: `STATUS ID` by created_at, jobs that ended without a completed result. */
+        unsuccessful: `${base}:unsuccessful`,
+        /** Sorted set: delivery id by the instant at which it must be put into its queue. */
+        outbox: `${base}:outbox`,
+        /** Sorted set: job id by expires_at, jobs that are not settled. */
+        expiring: `${base}:expiring`,
+        /** Hash: the job that an idempotency key stands for, and the hash of its content. */
+        idempotency: (keyHash: string) => `${base}:idempotency:${keyHash}`,
+      };
+    },
+    lane: (laneId: string) => {
+      const base = `${prefix}:{${laneId}}`;
+      return {
+        /** Hash: cool-down, pauses, probe. */
+        state: `${base}:state`,
+        /** Hash: calls and refusals per ten seconds, newest minutes only. */
+        calls: (bucket: number) => `${base}:calls:${bucket}`,
+        /** Prefix of the lane's BullMQ keys. */
+        queues: base,
+      };
+    },
+    channels: {
+      /** `TENANT JOB_ID STATUS SEQ`: a job changed. */
+      events: `${prefix}:events`,
+      /** `abort JOB_ID`: whoever holds this job stops its call. */
+      control: `${prefix}:control`,
+      /** `LANE_ID`: a lane was added or its state changed. */
+      lanes: `${prefix}:lane-changes`,
+    },
+  };
+}
+
+export type Keys = ReturnType<typeof createKeys>;
