@@ -1,1 +1,1 @@
-export {};
+export { runWorker, startWorker, type WorkerHandle } from './worker.ts';

@@ -81,6 +81,24 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
       };
     },
 
+    /** Puts the deliveries that a dead BullMQ worker holds back to the head of their queue. Resolves to how many. */
+    returnHeldBy: async (
+      laneId: string,
+      priority: Priority,
+      bullWorkerId: string,
+    ): Promise<number> => {
+      const queue = queueOf(laneId, priority);
+      let returned = 0;
+      for (const job of await queue.getActive()) {
+        const token = await redis.get(`${queue.toKey(job.id ?? '')}:lock`);
+        // Each lock holds the token of the take: the worker's id and a number.
+        if (token?.startsWith(`${bullWorkerId}:`) !== true) continue;
+        await job.moveToWait(token);
+        returned += 1;
+      }
+      return returned;
+    },
+
     close: async (): Promise<void> => {
       await Promise.all([...queues.values()].map(async (queue) => queue.close()));
       queues.clear();

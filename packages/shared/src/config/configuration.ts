@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { describeValue } from '../errors/index.ts';
-import { publicPrices, type PriceTable } from '../usage/index.ts';
+import { findPrice, publicPrices, type PriceTable } from '../usage/index.ts';
 import { SettingError } from './environment.ts';
 
 const positive = (what: string) =>
@@ -111,15 +111,7 @@ export function readConfiguration(
 ): Configuration {
   const parsed = configurationFile.safeParse(content);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const field = issue?.path.join('.') ?? '';
-    const value = issue?.path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-      content,
-    );
-    throw new SettingError(
-      `${source}: ${field === '' ? 'content' : field}: ${issue?.message ?? 'is not valid'}, got ${describeValue(value)}`,
-    );
+    throw new SettingError(`${source}: ${describeIssue(parsed.error.issues[0], content)}`);
   }
   const file = parsed.data;
   const providers = new Map<string, ProviderSettings>();
@@ -129,16 +121,17 @@ export function readConfiguration(
       name,
       baseUrl: settings.base_url.replace(/\/+$/, ''),
       credential: variable ?? 'default',
-      apiKey: variable === undefined ? null : (environment[variable] ?? null),
+      apiKey: variable === undefined ? null : environment[variable] || null,
       headers: settings.headers,
     });
   }
   if (providers.size === 0) {
     providers.set('default', {
       name: 'default',
-      baseUrl: (environment['OPENAI_BASE_URL'] ?? 'https://api.openai.com/v1').replace(/\/+$/, ''),
+      // Empty counts as not set, as in a Compose file.
+      baseUrl: (environment['OPENAI_BASE_URL'] || 'https://api.openai.com/v1').replace(/\/+$/, ''),
       credential: 'default',
-      apiKey: environment['OPENAI_API_KEY'] ?? null,
+      apiKey: environment['OPENAI_API_KEY'] || null,
       headers: {},
     });
   }
@@ -180,9 +173,43 @@ export function readConfiguration(
       capMs: file.retry.cap_ms,
       attemptTimeoutMs: file.retry.attempt_timeout_ms,
     },
-    prices: { ...publicPrices, ...ownPrices },
+    prices: mergePrices(ownPrices),
     retention: { jobsMs: file.retention.jobs_seconds * 1000 },
   };
+}
+
+/** An operator's pattern speaks for every model that it matches, also for those that the public list names. */
+function mergePrices(own: PriceTable): PriceTable {
+  const unpriced = Object.entries(publicPrices).filter(
+    ([model]) => findPrice(own, model) === undefined,
+  );
+  return { ...Object.fromEntries(unpriced), ...own };
+}
+
+/** The first thing wrong, in one line. Keys do get written into files; what could be one is not repeated. */
+function describeIssue(issue: z.core.$ZodIssue | undefined, content: unknown): string {
+  if (issue === undefined) return 'content: is not valid';
+  const field = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return `${[...issue.path, issue.keys[0]].join('.')}: is not a setting; check its spelling and place`;
+  }
+  const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
+  const value =
+    issue.code === 'invalid_key'
+      ? issue.path.at(-1)
+      : issue.path.reduce<unknown>(
+          (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+          content,
+        );
+  return `${field === '' ? 'content' : field}: ${message ?? 'is not valid'}, got ${describeSetting(issue.path, value)}`;
+}
+
+function describeSetting(path: readonly PropertyKey[], value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) ? 'an array' : 'an object';
+  }
+  const mayBeSecret = path.includes('headers') || path.at(-1) === 'api_key_env';
+  return mayBeSecret && value !== undefined ? '(hidden)' : describeValue(value);
 }
 
 /** The provider that serves a model: the first route that matches, or undefined. */

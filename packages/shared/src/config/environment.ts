@@ -10,7 +10,7 @@ export class SettingError extends Error {
   }
 }
 
-const secretNames = /KEY|SECRET|TOKEN|PASSWORD|REDIS_URL/;
+const secretNames = /KEY(?!_PREFIX)|SECRET|TOKEN|PASSWORD|REDIS_URL/;
 
 /**
  * Reads a process's settings from its environment, once, at start. An empty variable counts as not set, as in a

@@ -3,14 +3,17 @@ import { ApiError } from '../errors/index.ts';
 import { endpoints, jobStatuses, priorities } from '../job/index.ts';
 
 const DAY_S = 86_400;
+const MOST_PAIRS = 16;
 
 /** OpenAI's limits: 16 pairs, keys of 64 characters, values of 512. */
 export const metadataSchema = z.record(z.string(), z.string()).superRefine((metadata, context) => {
   const entries = Object.entries(metadata);
-  if (entries.length > 16) {
+  if (entries.length > MOST_PAIRS) {
     context.addIssue({
-      code: 'custom',
-      message: `must have at most 16 pairs, not ${entries.length}`,
+      code: 'too_big',
+      origin: 'object',
+      maximum: MOST_PAIRS,
+      input: metadata,
     });
   }
   for (const [key, value] of entries) {
@@ -18,13 +21,15 @@ export const metadataSchema = z.record(z.string(), z.string()).superRefine((meta
       context.addIssue({
         code: 'custom',
         message: 'keys must be at most 64 characters long',
-        path: [key],
+        input: metadata,
       });
     }
     if (value.length > 512) {
       context.addIssue({
-        code: 'custom',
-        message: 'must be at most 512 characters long',
+        code: 'too_big',
+        origin: 'string',
+        maximum: 512,
+        input: value,
         path: [key],
       });
     }
@@ -33,18 +38,18 @@ export const metadataSchema = z.record(z.string(), z.string()).superRefine((meta
 
 const durationUnits = { s: 1, m: 60, h: 3600, d: DAY_S } as const;
 
+const expiresAfterForms =
+  "must be a number of seconds, a duration such as '24h', or {anchor: 'created_at', seconds}";
+
 /** Seconds, `30m` / `24h` / `7d`, or OpenAI's `{anchor: 'created_at', seconds}`; read as seconds. */
 const expiresAfter = z
   .union(
     [
       z.number(),
-      z.string().regex(/^\d{1,7}[smhd]$/),
+      z.string().regex(/^\d{1,7}[smhd]$/, expiresAfterForms),
       z.strictObject({ anchor: z.literal('created_at'), seconds: z.number() }),
     ],
-    {
-      error:
-        "must be a number of seconds, a duration such as '24h', or {anchor: 'created_at', seconds}",
-    },
+    { error: expiresAfterForms },
   )
   .transform((given) => {
     if (typeof given === 'number') return given;

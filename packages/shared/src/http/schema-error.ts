@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { ApiError, describeValue, type ErrorCode } from '../errors/index.ts';
 
+const MAX_PARAM_LENGTH = 200;
+
 type Issue = z.core.$ZodIssue;
 
 /**
@@ -16,10 +18,10 @@ export function schemaError(issues: readonly Issue[], input: unknown): ApiError 
 function issueError(issue: Issue, input: unknown): ApiError {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    const param = [...path, issue.keys[0] ?? ''].join('.');
+    const param = joinPath([...path, issue.keys[0] ?? '']);
     return new ApiError('unknown_parameter', `Unknown parameter: '${param}'.`, { param });
   }
-  const param = path.join('.') || null;
+  const param = joinPath(path) || null;
   const value = valueAt(input, path);
   const named = param === null ? 'The request body' : `'${param}'`;
   if (value === undefined && param !== null) {
@@ -42,6 +44,8 @@ function issueError(issue: Issue, input: unknown): ApiError {
           : issue.message,
       );
     case 'too_big':
+      if (issue.origin === 'object')
+        return fail('object_above_max_properties', `must have at most ${issue.maximum} pairs`);
       if (issue.origin === 'string')
         return fail('string_above_max_length', `must be at most ${issue.maximum} characters long`);
       return fail('integer_above_max_value', `must be at most ${issue.maximum}`);
@@ -59,6 +63,12 @@ function issueError(issue: Issue, input: unknown): ApiError {
     default:
       return fail('invalid_value', issue.message);
   }
+}
+
+/** A caller's key can be as long as the body; the answer is not. */
+function joinPath(path: readonly string[]): string {
+  const joined = path.join('.');
+  return joined.length > MAX_PARAM_LENGTH ? `${joined.slice(0, MAX_PARAM_LENGTH)}…` : joined;
 }
 
 function article(expected: string): string {

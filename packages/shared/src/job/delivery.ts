@@ -7,10 +7,7 @@ export function deliveryId(jobId: string, delivery: number): string {
 }
 
 export function parseDeliveryId(id: string): { jobId: string; delivery: number } {
-  const dot = id.lastIndexOf('.');
-  const delivery = Number(id.slice(dot + 1));
-  if (dot < 1 || !Number.isInteger(delivery)) {
-    throw new Error(`delivery id must be JOB_ID.NUMBER, got ${id}`);
-  }
-  return { jobId: id.slice(0, dot), delivery };
+  const [, jobId, delivery] = /^(.+)\.([1-9]\d{0,14})$/s.exec(id) ?? [];
+  if (jobId === undefined) throw new Error(`delivery id must be JOB_ID.NUMBER, got ${id}`);
+  return { jobId, delivery: Number(delivery) };
 }

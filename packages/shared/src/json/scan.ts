@@ -12,6 +12,9 @@ export type ScanResult =
   | { kind: 'too_deep'; path: string }
   | { kind: 'forbidden_key'; path: string };
 
+/** A path goes into an error message; a key can be as long as the body. */
+const MAX_PATH_LENGTH = 200;
+
 const QUOTE = 34;
 const COMMA = 44;
 const COLON = 58;
@@ -42,7 +45,7 @@ export function scanJson(text: string): ScanResult {
     for (const frame of frames) {
       if (!frame.isObject) joined += `[${frame.index}]`;
       else joined += joined === '' ? frame.key : `.${frame.key}`;
-      if (joined.length > 200) break;
+      if (joined.length > MAX_PATH_LENGTH) return `${joined.slice(0, MAX_PATH_LENGTH)}…`;
     }
     return joined;
   };

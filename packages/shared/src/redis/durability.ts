@@ -1,3 +1,4 @@
+import { Cluster, type Redis } from 'ioredis';
 import { SettingError } from '../config/index.ts';
 import type { RedisConnection } from './connect.ts';
 
@@ -8,20 +9,24 @@ import type { RedisConnection } from './connect.ts';
  */
 export async function checkDurability(connection: RedisConnection): Promise<void> {
   const wanted = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' };
-  const wrong: string[] = [];
-  for (const [name, value] of Object.entries(wanted)) {
-    const found = await readSetting(connection, name);
-    if (found !== value)
-      wrong.push(`${name} is ${found ?? 'unknown'} (CONFIG SET ${name} ${value})`);
+  const wrong = new Set<string>();
+  // Jobs spread over all masters of a cluster; one that forgets is enough.
+  const nodes = connection instanceof Cluster ? connection.nodes('master') : [connection];
+  for (const node of nodes) {
+    for (const [name, value] of Object.entries(wanted)) {
+      const found = await readSetting(node, name);
+      if (found !== value)
+        wrong.add(`${name} is ${found ?? 'unknown'} (CONFIG SET ${name} ${value})`);
+    }
   }
-  if (wrong.length > 0) {
+  if (wrong.size > 0) {
     throw new SettingError(
-      `REDIS_URL: accepted jobs would not survive a power cut: ${wrong.join(', ')}. Mend it, or accept the loss with DURABILITY=relaxed.`,
+      `REDIS_URL: accepted jobs would not survive a power cut: ${[...wrong].join(', ')}. Mend it, or accept the loss with DURABILITY=relaxed.`,
     );
   }
 }
 
-async function readSetting(connection: RedisConnection, name: string): Promise<string | undefined> {
+async function readSetting(connection: Redis, name: string): Promise<string | undefined> {
   try {
     const [, value] = await connection.config('GET', name);
     return value;

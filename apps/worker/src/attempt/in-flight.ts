@@ -1,0 +1,36 @@
+import type { AttemptStore, Claim } from '@nightshift/shared/redis';
+
+/** The calls that this process has at providers now, by job. */
+export interface InFlight {
+  readonly size: number;
+  /** Registers a call; returns how to forget it. */
+  add(claim: Claim, abort: () => void): () => void;
+  /** Aborts the call of a job that is not ours any more. */
+  abort(jobId: string): void;
+  /** After messages may have been missed: aborts every call whose record has moved on. */
+  recheck(attempts: AttemptStore): Promise<void>;
+}
+
+export function createInFlight(): InFlight {
+  const calls = new Map<string, { claim: Claim; abort: () => void }>();
+  return {
+    get size() {
+      return calls.size;
+    },
+    add: (claim, abort) => {
+      const entry = { claim, abort };
+      calls.set(claim.jobId, entry);
+      return () => {
+        if (calls.get(claim.jobId) === entry) calls.delete(claim.jobId);
+      };
+    },
+    abort: (jobId) => {
+      calls.get(jobId)?.abort();
+    },
+    recheck: async (attempts) => {
+      const entries = [...calls.values()];
+      const held = await attempts.stillHeld(entries.map(({ claim }) => claim));
+      for (const [at, entry] of entries.entries()) if (held[at] === false) entry.abort();
+    },
+  };
+}

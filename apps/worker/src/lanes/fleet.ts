@@ -1,0 +1,151 @@
+import type { Configuration } from '@nightshift/shared/config';
+import type { Priority } from '@nightshift/shared/job';
+import type { Lane } from '@nightshift/shared/lane';
+import type { Keys, LaneStore, RedisConnection, Subscriber } from '@nightshift/shared/redis';
+import type { AttemptDependencies } from '../attempt/run-attempt.ts';
+import { createProvider, type Provider } from '../provider/index.ts';
+import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
+import { createSlots } from './slots.ts';
+
+export interface FleetOptions {
+  redis: RedisConnection;
+  keys: Keys;
+  lanes: LaneStore;
+  subscriber: Subscriber;
+  configuration: Configuration;
+  concurrency: number;
+  attempt: AttemptDependencies;
+  onReading: (laneId: string, priority: Priority, bullWorkerId: string) => void;
+}
+
+/** The lanes that this process works on: all that are known, each with its readers. */
+export interface Fleet {
+  start(): Promise<void>;
+  /** Takes nothing more; calls in flight get `drainMs` to come back, the rest is handed back to its queues. */
+  stop(drainMs: number): Promise<void>;
+  readonly laneCount: number;
+}
+
+/** Changes are announced; this is for what was missed. */
+const LOOK_AROUND_MS = 2000;
+/** Slots change with every call; sharing them out anew more often than this would only cost. */
+const REBALANCE_MS = 20;
+
+export function createFleet(options: FleetOptions): Fleet {
+  const { keys, lanes, configuration, attempt } = options;
+  const { logger, clock, inFlight } = attempt;
+  const slots = createSlots(options.concurrency);
+  const workers = new Map<string, LaneWorker>();
+  const providers = new Map<string, Provider>();
+  const unserved = new Set<string>();
+  const stopping = new AbortController();
+  let lookAround: NodeJS.Timeout | undefined;
+  let stopped: Promise<void> | undefined;
+  let rebalanceTimer: NodeJS.Timeout | undefined;
+
+  slots.onChange(() => {
+    // One lane has all the slots to itself; there is nothing to share out.
+    if (workers.size < 2) {
+      for (const worker of workers.values()) worker.rebalance();
+      return;
+    }
+    rebalanceTimer ??= setTimeout(() => {
+      rebalanceTimer = undefined;
+      for (const worker of workers.values()) worker.rebalance();
+    }, REBALANCE_MS);
+  });
+
+  const providerOf = (name: string): Provider | undefined => {
+    const settings = configuration.providers.get(name);
+    if (settings === undefined) return undefined;
+    let provider = providers.get(name);
+    if (provider === undefined) {
+      provider = createProvider(settings, configuration.limits.answerBytes);
+      providers.set(name, provider);
+    }
+    return provider;
+  };
+
+  const ensure = (lane: Lane): LaneWorker | undefined => {
+    const existing = workers.get(lane.id);
+    if (existing !== undefined || stopping.signal.aborted) return existing;
+    const provider = providerOf(lane.provider);
+    if (provider === undefined) {
+      if (!unserved.has(lane.id))
+        logger.warn({ laneId: lane.id, provider: lane.provider }, 'lane.provider_unknown');
+      unserved.add(lane.id);
+      return undefined;
+    }
+    const worker = createLaneWorker({
+      ...options,
+      lane,
+      provider,
+      slots,
+      stopping: stopping.signal,
+      onReading: (priority, bullWorkerId) => {
+        options.onReading(lane.id, priority, bullWorkerId);
+      },
+    });
+    workers.set(lane.id, worker);
+    logger.info({ laneId: lane.id, provider: lane.provider, model: lane.model }, 'lane.joined');
+    return worker;
+  };
+
+  const refresh = async (laneId: string): Promise<void> => {
+    const lane = workers.get(laneId)?.lane ?? (await lanes.find(laneId));
+    if (lane === null) return;
+    const worker = ensure(lane);
+    worker?.update(await lanes.state(laneId));
+  };
+
+  const refreshAll = async (): Promise<void> => {
+    for (const lane of await lanes.all()) ensure(lane);
+    await Promise.all(
+      [...workers.values()].map(async (worker) => {
+        const state = await lanes.state(worker.lane.id);
+        worker.update(state);
+        const calls = worker.takeCalls();
+        if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
+      }),
+    );
+  };
+
+  const loop = async (): Promise<void> => {
+    try {
+      await refreshAll();
+    } catch (error) {
+      logger.warn({ reason: (error as Error).message }, 'lanes.not_read');
+    }
+    if (!stopping.signal.aborted) lookAround = setTimeout(() => void loop(), LOOK_AROUND_MS);
+  };
+
+  const drain = async (drainMs: number): Promise<void> => {
+    clearTimeout(lookAround);
+    for (const worker of workers.values()) worker.pause();
+    const deadline = clock.monotonic() + drainMs;
+    while (inFlight.size > 0 && clock.monotonic() < deadline) await clock.sleep(20);
+    if (inFlight.size > 0) logger.info({ calls: inFlight.size }, 'worker.handing_off');
+    stopping.abort(new Error('the worker stops'));
+    await Promise.all([...workers.values()].map(async (worker) => worker.close()));
+    clearTimeout(rebalanceTimer);
+    await Promise.all([...providers.values()].map(async (provider) => provider.close()));
+  };
+
+  return {
+    start: async () => {
+      await options.subscriber.subscribe(keys.channels.lanes, (laneId) => {
+        refresh(laneId).catch((error: unknown) => {
+          logger.warn({ laneId, reason: (error as Error).message }, 'lane.not_read');
+        });
+      });
+      await loop();
+    },
+    stop: async (drainMs) => {
+      stopped ??= drain(drainMs);
+      await stopped;
+    },
+    get laneCount() {
+      return workers.size;
+    },
+  };
+}

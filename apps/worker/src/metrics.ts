@@ -1,0 +1,78 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { InFlight } from './attempt/in-flight.ts';
+import type { Outcome } from './attempt/outcome.ts';
+import type { WorkerEnvironment } from './config.ts';
+
+export interface Metrics {
+  registry: Registry;
+  onOutcome: (laneId: string, outcome: Outcome['kind'], durationMs: number) => void;
+}
+
+export function createMetrics(inFlight: InFlight): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const outcomes = new Counter({
+    name: 'nightshift_attempts_total',
+    help: 'Attempts by lane and outcome.',
+    labelNames: ['lane', 'outcome'],
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    name: 'nightshift_call_duration_seconds',
+    help: 'Time from the call to the end of its answer.',
+    labelNames: ['lane'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+    registers: [registry],
+  });
+  const calls = new Gauge({
+    name: 'nightshift_calls_in_flight',
+    help: 'Calls at providers now.',
+    registers: [registry],
+    collect: () => {
+      calls.set(inFlight.size);
+    },
+  });
+  return {
+    registry,
+    onOutcome: (lane, outcome, durationMs) => {
+      outcomes.inc({ lane, outcome });
+      durations.observe({ lane }, durationMs / 1000);
+    },
+  };
+}
+
+/** Health and metrics of a worker, on HOST and WORKER_PORT; nothing is served unless the port is set. */
+export async function startMetricsServer(
+  environment: Pick<WorkerEnvironment, 'HOST' | 'WORKER_PORT'>,
+  { registry }: Metrics,
+  isReady: () => boolean,
+): Promise<{ port: number; close(): Promise<void> } | undefined> {
+  if (environment.WORKER_PORT === undefined) return undefined;
+  const server = createServer((request, response) => {
+    const answer = (status: number, text: string, type = 'text/plain'): void => {
+      response.writeHead(status, { 'content-type': type }).end(text);
+    };
+    if (request.url === '/livez') answer(200, 'ok\n');
+    else if (request.url === '/readyz')
+      answer(isReady() ? 200 : 503, isReady() ? 'ok\n' : 'redis is away\n');
+    else if (request.url === '/metrics') {
+      registry.metrics().then(
+        (text) => answer(200, text, registry.contentType),
+        () => answer(500, 'metrics failed\n'),
+      );
+    } else answer(404, 'not found\n');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(environment.WORKER_PORT, environment.HOST, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

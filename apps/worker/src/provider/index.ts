@@ -1,0 +1,1 @@
+export { createProvider, type Provider, type ProviderAnswer } from './provider.ts';

@@ -1,0 +1,98 @@
+import OpenAI, { APIConnectionError } from 'openai';
+import { Agent } from 'undici';
+import type { ProviderSettings } from '@nightshift/shared/config';
+import type { Endpoint } from '@nightshift/shared/job';
+import {
+  AnswerTooLargeError,
+  createThinFetch,
+  type Capture,
+  type WireAnswer,
+} from './thin-fetch.ts';
+
+export interface ProviderRequest {
+  endpoint: Endpoint;
+  /** JSON, sent byte for byte. */
+  body: string;
+  /** Sent as `x-client-request-id`, which providers log. */
+  clientRequestId: string;
+  /** Ends the call; it alone does, there is no other time-out. */
+  signal: AbortSignal;
+}
+
+/** What came of one call, before anybody judges it. */
+export type ProviderAnswer =
+  | ({ kind: 'answered' } & WireAnswer)
+  /** `sent`: the provider may have seen the request. */
+  | { kind: 'unreachable'; message: string }
+  | { kind: 'too_large'; message: string }
+  | { kind: 'aborted' };
+
+/** A vendor or endpoint, behind the official SDK. */
+export interface Provider {
+  call(request: ProviderRequest): Promise<ProviderAnswer>;
+  close(): Promise<void>;
+}
+
+type FetchOptions = NonNullable<OpenAI.RequestOptions['fetchOptions']>;
+
+/** The SDK's own timer must never be the one that ends a call: the attempt's signal is. */
+const NEVER_MS = 2 ** 31 - 1;
+
+export function createProvider(settings: ProviderSettings, answerBytes: number): Provider {
+  const dispatcher = new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connectTimeout: 10_000,
+    keepAliveTimeout: 30_000,
+  });
+  const client = new OpenAI({
+    // The SDK insists on a key; an engine of one's own may want none and ignores it.
+    apiKey: settings.apiKey ?? 'none',
+    baseURL: settings.baseUrl,
+    defaultHeaders: settings.headers,
+    // One owner of retries, and it is not the SDK.
+    maxRetries: 0,
+    timeout: NEVER_MS,
+    fetch: createThinFetch(dispatcher, answerBytes),
+    logLevel: 'off',
+  });
+
+  return {
+    call: async ({ endpoint, body, clientRequestId, signal }) => {
+      let captured: WireAnswer | undefined;
+      const capture: Capture = {
+        onAnswer: (answer) => {
+          captured = answer;
+        },
+      };
+      try {
+        await client
+          .post(endpoint.slice('/v1'.length), {
+            body,
+            headers: { 'content-type': 'application/json', 'x-client-request-id': clientRequestId },
+            signal,
+            fetchOptions: capture as object as FetchOptions,
+          })
+          .asResponse();
+      } catch (error) {
+        if (captured === undefined) return failure(error, signal);
+      }
+      return captured === undefined
+        ? { kind: 'unreachable', message: 'the call ended without an answer' }
+        : { kind: 'answered', ...captured };
+    },
+    close: async () => {
+      await dispatcher.close();
+    },
+  };
+}
+
+function failure(error: unknown, signal: AbortSignal): ProviderAnswer {
+  if (signal.aborted) return { kind: 'aborted' };
+  const cause =
+    error instanceof APIConnectionError && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof AnswerTooLargeError) return { kind: 'too_large', message: cause.message };
+  const { code } = cause as NodeJS.ErrnoException;
+  const message = cause instanceof Error ? cause.message : 'connection failed';
+  return { kind: 'unreachable', message: code === undefined ? message : `${message} (${code})` };
+}

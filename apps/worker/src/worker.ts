@@ -1,0 +1,141 @@
+import { createLaneQueues } from '@nightshift/shared/bullmq';
+import { systemClock } from '@nightshift/shared/clock';
+import { loadConfiguration, SettingError } from '@nightshift/shared/config';
+import {
+  checkDurability,
+  connectRedis,
+  createAttemptStore,
+  createJobStore,
+  createKeys,
+  createLaneStore,
+  createSubscriber,
+  loadScripts,
+  whenReady,
+} from '@nightshift/shared/redis';
+import { createLogger } from '@nightshift/shared/telemetry';
+import { v7 } from 'uuid';
+import { createInFlight } from './attempt/in-flight.ts';
+import { parseWorkerEnvironment } from './config.ts';
+import { createFleet } from './lanes/fleet.ts';
+import { createMetrics, startMetricsServer } from './metrics.ts';
+import { startRescuer } from './rescue/rescuer.ts';
+import { createSweeper } from './services/sweeper.ts';
+
+export interface WorkerHandle {
+  /** Drains and stops; a second call waits for the first. */
+  stop(drainMs?: number): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Starts a worker in this process. Waits for Redis as long as it takes.
+ * @throws SettingError when the environment, the configuration or Redis' durability is wrong.
+ */
+export async function startWorker(
+  variables: Environment,
+  signal?: AbortSignal,
+): Promise<WorkerHandle> {
+  const environment = parseWorkerEnvironment(variables);
+  const configuration = loadConfiguration(variables);
+  const logger = createLogger('worker', environment.LOG_LEVEL);
+  const workerId = `worker_${v7().replaceAll('-', '')}`;
+  const keys = createKeys(environment.NIGHTSHIFT_KEY_PREFIX);
+  const redis = connectRedis(environment.REDIS_URL, 'durable', logger);
+  const listening = connectRedis(environment.REDIS_URL, 'durable', logger);
+  const disconnect = (): void => {
+    redis.disconnect();
+    listening.disconnect();
+  };
+  try {
+    await whenReady(redis, signal);
+    if (environment.DURABILITY === 'strict') await checkDurability(redis);
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+
+  const run = loadScripts(redis);
+  const stores = { redis, run, keys, retentionMs: configuration.retention.jobsMs };
+  const jobs = createJobStore(stores);
+  const attempts = createAttemptStore(stores);
+  const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
+  const queues = createLaneQueues({ redis, keys });
+  const subscriber = createSubscriber(listening);
+  const inFlight = createInFlight();
+  const metrics = createMetrics(inFlight);
+  const rescuer = startRescuer();
+  const attempt = {
+    attempts,
+    inFlight,
+    configuration,
+    clock: systemClock,
+    random: Math.random,
+    workerId,
+    logger,
+    onOutcome: metrics.onOutcome,
+  };
+  const fleet = createFleet({
+    redis,
+    keys,
+    lanes,
+    subscriber,
+    configuration,
+    concurrency: environment.WORKER_CONCURRENCY,
+    attempt,
+    onReading: rescuer.watch,
+  });
+  const sweeper = createSweeper({ attempts, jobs, queues, clock: systemClock, logger });
+
+  await subscriber.subscribe(keys.channels.control, (message) => {
+    const [command, jobId] = message.split(' ');
+    if (command === 'abort' && jobId !== undefined) inFlight.abort(jobId);
+  });
+  subscriber.onResumed(() => {
+    inFlight.recheck(attempts).catch((error: unknown) => {
+      logger.warn({ reason: (error as Error).message }, 'in_flight.not_rechecked');
+    });
+  });
+  await fleet.start();
+  sweeper.start();
+  const server = await startMetricsServer(environment, metrics, () => redis.status === 'ready');
+  logger.info(
+    { workerId, concurrency: environment.WORKER_CONCURRENCY, lanes: fleet.laneCount },
+    'worker.ready',
+  );
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (drainMs: number): Promise<void> => {
+    await sweeper.stop();
+    await fleet.stop(drainMs);
+    await server?.close();
+    await queues.close();
+    rescuer.dismiss();
+    disconnect();
+    logger.info({ workerId }, 'worker.stopped');
+  };
+  return {
+    stop: async (drainMs = environment.WORKER_DRAIN_MS) => {
+      stopped ??= stop(drainMs);
+      await stopped;
+    },
+  };
+}
+
+/** The process: runs until SIGTERM or SIGINT; a second signal hands everything back at once. */
+export async function runWorker(variables: Environment): Promise<void> {
+  const starting = new AbortController();
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const asked = new Promise<void>((resolve) => {
+    for (const name of signals) {
+      process.once(name, () => {
+        starting.abort(new SettingError('stopped while waiting for Redis'));
+        resolve();
+      });
+    }
+  });
+  const worker = await startWorker(variables, starting.signal);
+  await asked;
+  for (const name of signals) process.once(name, () => process.exit(1));
+  await worker.stop();
+}
