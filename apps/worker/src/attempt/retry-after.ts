@@ -9,7 +9,8 @@ export function retryAfterMs(headers: Headers, body: string, nowMs: number): num
   const retryAfter = headers.get('retry-after');
   const seconds = number(retryAfter);
   if (seconds !== null) return seconds * 1000;
-  if (retryAfter !== null) {
+  // An HTTP date begins with its weekday; Date.parse would take nearly anything for one.
+  if (retryAfter !== null && /^\s*[A-Z][a-z]{2}/.test(retryAfter)) {
     const at = Date.parse(retryAfter);
     const date = Date.parse(headers.get('date') ?? '');
     if (!Number.isNaN(at)) return Math.max(0, at - (Number.isNaN(date) ? nowMs : date));

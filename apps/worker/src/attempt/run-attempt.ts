@@ -79,6 +79,12 @@ export async function runAttempt(
       return 'finished';
     }
     const { claim } = begun;
+    if (claim.rescues > 0) {
+      logger.warn(
+        { jobId, laneId: lane.laneId, attempt: claim.attempt, rescues: claim.rescues },
+        'job.rescued',
+      );
+    }
 
     // Call.
     const startedMs = clock.monotonic();

@@ -27,7 +27,7 @@ export function startRescuer(): Rescuer {
     {
       // A session of its own: neither Ctrl-C nor a signal to the worker's group reaches it.
       detached: true,
-      stdio: ['pipe', 'ignore', 'inherit'],
+      stdio: ['pipe', 'ignore', 'ignore'],
     },
   );
   child.on('error', () => {

@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { freePort, startProcess, startSimulator } from '@nightshift/local';
+import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
+import { deliveryId, isSettled, newJobId, type Job, type NewJob } from '@nightshift/shared/job';
+import { laneOf } from '@nightshift/shared/lane';
+import {
+  connectRedis,
+  createJobStore,
+  createKeys,
+  createLaneStore,
+  loadScripts,
+  whenReady,
+} from '@nightshift/shared/redis';
+import { createLogger } from '@nightshift/shared/telemetry';
+
+/** One call as the simulator's ledger tells it. */
+export interface Call {
+  n: number;
+  at_ms: number;
+  model: string;
+  marker: string | null;
+  status: number | null;
+  outcome: string;
+  client_aborted: boolean;
+}
+
+/** What an API does, without one: accepts jobs and watches them. Its keys have a prefix of their own. */
+export async function createSubmitter(
+  redisUrl: string,
+  prefix = `test-${randomUUID().slice(0, 8)}`,
+) {
+  const logger = createLogger('test', 'silent');
+  const redis = connectRedis(redisUrl, 'durable', logger);
+  await whenReady(redis);
+  const run = loadScripts(redis);
+  const keys = createKeys(prefix);
+  const jobs = createJobStore({ redis, run, keys, retentionMs: 86_400_000 });
+  const lanes = createLaneStore({ redis, run, keys, maxLanes: 1000 });
+  const queues = createLaneQueues({ redis, keys });
+  const deliveries = createDeliveryBuffer({ queues, jobs, logger });
+
+  const submit = async (
+    model: string,
+    more: Partial<NewJob> & { content?: string } = {},
+  ): Promise<string> => {
+    const { content = 'hello', ...fields } = more;
+    const lane = laneOf('default', model, 'default');
+    await lanes.register(lane);
+    const id = newJobId();
+    const body = JSON.stringify({
+      model,
+      messages: [{ role: 'user', content }],
+      metadata: { marker: id },
+    });
+    const job: NewJob = {
+      tenant: 'default',
+      endpoint: '/v1/chat/completions',
+      model,
+      laneId: lane.id,
+      body,
+      priority: 'interactive',
+      metadata: {},
+      maxAttempts: 8,
+      runAtMs: null,
+      expiresAfterMs: null,
+      retryOf: null,
+      ...fields,
+    };
+    const accepted = await jobs.accept(id, job, null);
+    if (accepted.kind === 'accepted' && accepted.dueAtMs <= accepted.nowMs) {
+      deliveries.push(lane.id, job.priority, { deliveryId: deliveryId(id, 1), tenant: 'default' });
+    }
+    return id;
+  };
+  const get = async (id: string): Promise<Job> => {
+    const job = await jobs.get('default', id);
+    if (job === null) throw new Error(`no job ${id}`);
+    return job;
+  };
+
+  return {
+    redis,
+    keys,
+    jobs,
+    lanes,
+    prefix,
+    submit,
+    get,
+    laneId: (model: string) => laneOf('default', model, 'default').id,
+    /** The job once it is settled; falsy before, for `eventually`. */
+    settled: async (id: string): Promise<Job | undefined> => {
+      const job = await get(id);
+      return isSettled(job.status) ? job : undefined;
+    },
+    close: async () => {
+      await deliveries.drain();
+      await queues.close();
+      const pattern = `${prefix}:*`;
+      for await (const found of (redis as import('ioredis').Redis).scanStream({
+        match: pattern,
+        count: 1000,
+      })) {
+        if ((found as string[]).length > 0) await redis.unlink(...(found as string[]));
+      }
+      redis.disconnect();
+    },
+  };
+}
+export type Submitter = Awaited<ReturnType<typeof createSubmitter>>;
+
+/** The simulated provider with its ledger. */
+export async function createProviderForTest() {
+  const { child, url } = await startSimulator({});
+  const control = url.replace(/\/v1$/, '/_simulator');
+  return {
+    url,
+    child,
+    /** Every call, oldest first. */
+    calls: async (marker?: string): Promise<Call[]> => {
+      const all: Call[] = [];
+      for (let after = 0; ;) {
+        const page = (await (
+          await fetch(`${control}/calls?after=${after}&limit=10000`)
+        ).json()) as { data: Call[] };
+        all.push(...page.data);
+        const last = page.data.at(-1);
+        if (last === undefined) break;
+        after = last.n;
+      }
+      return marker === undefined ? all : all.filter((call) => call.marker === marker);
+    },
+    configure: async (settings: unknown): Promise<void> => {
+      const answer = await fetch(`${control}/config`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(settings),
+      });
+      if (!answer.ok) throw new Error(`simulator refused its settings: ${await answer.text()}`);
+    },
+    stop: async () => child.stop(),
+  };
+}
+export type ProviderForTest = Awaited<ReturnType<typeof createProviderForTest>>;
+
+export async function startWorkerProcess(
+  redisUrl: string,
+  prefix: string,
+  providerUrl: string,
+  env: Record<string, string> = {},
+) {
+  return startProcess({
+    command: 'worker',
+    env: {
+      REDIS_URL: redisUrl,
+      NIGHTSHIFT_KEY_PREFIX: prefix,
+      OPENAI_BASE_URL: providerUrl,
+      OPENAI_API_KEY: 'simulated',
+      NIGHTSHIFT_CONFIG: undefined,
+      LOG_LEVEL: 'info',
+      ...env,
+    },
+    readyWhen: /worker\.ready/,
+  });
+}
+
+export { freePort };

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createSlots } from '../../src/lanes/slots.ts';
+
+const never = new AbortController().signal;
+
+describe('slots', () => {
+  it('keeps some from bulk and none from interactive', async () => {
+    const slots = createSlots(64);
+    for (let i = 0; i < 60; i += 1) await slots.take('bulk', never);
+    expect(slots.free).toBe(4);
+    const order: string[] = [];
+    void slots.take('bulk', never).then(() => order.push('bulk'));
+    await slots.take('interactive', never).then(() => order.push('interactive'));
+    expect(order).toEqual(['interactive']);
+  });
+
+  it('has one for bulk even when there is only one', async () => {
+    const slots = createSlots(1);
+    const release = await slots.take('bulk', never);
+    expect(slots.free).toBe(0);
+    const order: string[] = [];
+    const bulk = slots.take('bulk', never).then((end) => (order.push('bulk'), end));
+    const interactive = slots
+      .take('interactive', never)
+      .then((end) => (order.push('interactive'), end));
+    release();
+    (await interactive)();
+    (await bulk)();
+    expect(order).toEqual(['interactive', 'bulk']);
+    expect(slots.free).toBe(1);
+  });
+
+  it('gives a slot back once, however often it is released', async () => {
+    const slots = createSlots(2);
+    const release = await slots.take('interactive', never);
+    release();
+    release();
+    expect(slots.free).toBe(2);
+  });
+
+  it('forgets a waiter whose signal is aborted', async () => {
+    const slots = createSlots(1);
+    const release = await slots.take('interactive', never);
+    const controller = new AbortController();
+    const waiting = slots.take('interactive', controller.signal);
+    controller.abort(new Error('stop'));
+    await expect(waiting).rejects.toThrow('stop');
+    release();
+    expect(slots.free).toBe(1);
+  });
+
+  it('never gives out more than there are, in any order of taking and releasing', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 10 }),
+        fc.array(fc.constantFrom('interactive', 'bulk', 'release'), { maxLength: 60 }),
+        async (total, steps) => {
+          const slots = createSlots(total);
+          const held: (() => void)[] = [];
+          let asked = 0;
+          for (const step of steps) {
+            if (step === 'release') held.shift()?.();
+            else {
+              asked += 1;
+              void slots.take(step, never).then((release) => held.push(release));
+            }
+            await Promise.resolve();
+            await Promise.resolve();
+            expect(slots.free).toBeGreaterThanOrEqual(0);
+          }
+          // Whoever waits is served in the end.
+          let served = 0;
+          while (served < asked) {
+            const release = held.shift();
+            if (release === undefined) break;
+            served += 1;
+            release();
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          expect(slots.free).toBe(total);
+        },
+      ),
+    );
+  });
+});
