@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { Attempts } from './attempts.ts';
+import type { Clock } from './clock.ts';
+import { Rules } from './faults/rules.ts';
+import { Ledger } from './ledger.ts';
+import { LimitRegistry } from './limits/registry.ts';
+import { OutageState } from './outage.ts';
+import { defaultSettings, mergeSettings, type Settings, type SettingsPatch } from './settings.ts';
+import { Counters } from './stats.ts';
+
+export interface CoreOptions {
+  clock: Clock;
+  seed: number;
+  ledgerSize: number;
+  /** Keys that are let in; empty: every key, and none. */
+  apiKeys: readonly string[];
+  settings: SettingsPatch;
+}
+
+/** The provider behind the HTTP server: what it allows, how it misbehaves, what it remembers. */
+export class Core {
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly apiKeys: ReadonlySet<string>;
+  /** Keeps answer ids apart between two runs of the simulator. */
+  readonly runId: string = randomBytes(3).toString('hex');
+  readonly ledger: Ledger;
+  readonly counters: Counters = new Counters();
+  readonly attempts: Attempts;
+  readonly limits: LimitRegistry;
+  readonly rules: Rules;
+  readonly outage: OutageState = new OutageState();
+  #settings: Settings;
+
+  constructor(options: CoreOptions) {
+    this.clock = options.clock;
+    this.seed = options.seed;
+    this.apiKeys = new Set(options.apiKeys);
+    this.ledger = new Ledger(options.ledgerSize);
+    this.attempts = new Attempts(options.ledgerSize);
+    this.#settings = mergeSettings(defaultSettings, options.settings);
+    this.limits = new LimitRegistry(this.#settings);
+    this.rules = new Rules(this.#settings.rules, this.clock());
+    this.outage.set(options.settings.outage ?? null, this.clock());
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  configure(patch: SettingsPatch): void {
+    const nowMs = this.clock();
+    this.#settings = mergeSettings(this.#settings, patch);
+    this.limits.configure(this.#settings, nowMs);
+    if (patch.rules) this.rules.set(patch.rules, nowMs);
+    if (patch.outage !== undefined) this.outage.set(patch.outage, nowMs);
+  }
+
+  /** Forgets calls, counts, attempts and bucket levels, ends an outage; settings stay. */
+  reset(): void {
+    this.ledger.reset();
+    this.counters.reset();
+    this.attempts.reset();
+    this.limits.reset();
+    this.rules.set(this.#settings.rules, this.clock());
+    this.outage.set(null, this.clock());
+  }
+}
