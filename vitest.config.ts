@@ -17,13 +17,21 @@ export default defineConfig({
         'integration',
         ['{apps,packages}/*/test/integration/**/*.test.ts', 'test/integration/**/*.test.ts'],
         {
+          sequence: { groupOrder: 1 },
           globalSetup: ['./test/redis-for-tests.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       ),
+      // Kills and outages, one at a time and after the others: they judge moments, and want the machine.
       project('chaos', ['test/chaos/**/*.test.ts'], {
-        globalSetup: ['./test/redis-for-tests.ts'],
+        sequence: { groupOrder: 2 },
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+      project('outages', ['test/outages/**/*.test.ts'], {
+        sequence: { groupOrder: 3 },
         testTimeout: 600_000,
         hookTimeout: 120_000,
         fileParallelism: false,

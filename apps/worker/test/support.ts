@@ -95,13 +95,12 @@ export async function createSubmitter(
     close: async () => {
       await deliveries.drain();
       await queues.close();
-      const pattern = `${prefix}:*`;
-      for await (const found of (redis as import('ioredis').Redis).scanStream({
-        match: pattern,
-        count: 1000,
-      })) {
-        if ((found as string[]).length > 0) await redis.unlink(...(found as string[]));
-      }
+      let cursor = '0';
+      do {
+        const [next, found] = await redis.scan(cursor, 'MATCH', `${prefix}:*`, 'COUNT', 1000);
+        if (found.length > 0) await redis.unlink(...found);
+        cursor = next;
+      } while (cursor !== '0');
       redis.disconnect();
     },
   };

@@ -1,1 +1,7 @@
-export {};
+export { eventually, type EventuallyOptions, type Truthy } from './eventually.ts';
+export { freePort } from './free-port.ts';
+export type { Child, Exit } from './child.ts';
+export { startProcess, type Readiness, type StartProcessOptions } from './process.ts';
+export { startSimulator, startStack, type Env, type Stack, type StackOptions } from './stack.ts';
+export { findOrStartRedis, type FindOrStartRedisOptions } from './redis/find-or-start.ts';
+export type { RedisHandle, RedisKind } from './redis/handle.ts';

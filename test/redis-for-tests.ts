@@ -1,0 +1,16 @@
+import { findOrStartRedis } from '@nightshift/local';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The Redis that all tests of this run share: `inject('redisUrl')`. */
+    redisUrl: string;
+  }
+}
+
+/** One Redis for the run. What it returns is the teardown. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const redis = await findOrStartRedis({ docker: 'testcontainers' });
+  project.provide('redisUrl', redis.url);
+  return async () => await redis.stop();
+}
