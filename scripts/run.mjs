@@ -14,7 +14,6 @@ const programs = {
   test: vitest('unit', 'integration', 'chaos'),
   chaos: vitest('chaos'),
   outages: vitest('outages'),
-  outages: vitest('outages'),
   containers: vitest('containers'),
   check: [[bin('oxfmt'), '--check'], [bin('oxlint')], [bin('tsc'), '-b'], [bin('knip')]],
   demo: [[join(root, 'bin/nightshift'), 'demo']],

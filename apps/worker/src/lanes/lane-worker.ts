@@ -214,7 +214,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
-      const limit = gate.probing ? 1 : Math.max(1, held[priority] + slots.free);
+      const limit = gate.probing ? 1 : Math.max(1, held[priority] + slots.free(priority));
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused()) {

@@ -3,7 +3,8 @@ import type { Priority } from '@nightshift/shared/job';
 /** Units of concurrency of this process: WORKER_CONCURRENCY of them, over all lanes. */
 export interface Slots {
   readonly total: number;
-  readonly free: number;
+  /** How many a job of this priority could take now. */
+  free(priority: Priority): number;
   /** Resolves to the slot's release once one is free; interactive first. Rejects with the signal's reason. */
   take(priority: Priority, signal: AbortSignal): Promise<() => void>;
   /** Called whenever the number of free slots has changed. */
@@ -22,14 +23,15 @@ export function createSlots(total: number): Slots {
   const waiting: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
   const listeners: (() => void)[] = [];
   const used: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  const free = (): number => total - used.interactive - used.bulk;
-  const available = (priority: Priority): boolean =>
-    free() > 0 && (priority === 'interactive' || used.bulk < mostBulk);
+  const free = (priority: Priority): number => {
+    const all = total - used.interactive - used.bulk;
+    return priority === 'interactive' ? all : Math.min(all, mostBulk - used.bulk);
+  };
 
   const changed = (): void => {
     for (const priority of ['interactive', 'bulk'] as const) {
       for (const waiter of waiting[priority]) {
-        if (!available(priority)) break;
+        if (free(priority) <= 0) break;
         waiting[priority].delete(waiter);
         waiter.grant();
       }
@@ -49,12 +51,10 @@ export function createSlots(total: number): Slots {
 
   return {
     total,
-    get free() {
-      return free();
-    },
+    free,
     take: async (priority, signal) => {
       signal.throwIfAborted();
-      if (available(priority)) return occupy(priority);
+      if (free(priority) > 0) return occupy(priority);
       return new Promise((resolve, reject) => {
         const waiter: Waiter = {
           grant: () => {

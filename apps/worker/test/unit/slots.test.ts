@@ -8,7 +8,7 @@ describe('slots', () => {
   it('keeps some from bulk and none from interactive', async () => {
     const slots = createSlots(64);
     for (let i = 0; i < 60; i += 1) await slots.take('bulk', never);
-    expect(slots.free).toBe(4);
+    expect(slots.free('interactive')).toBe(4);
     const order: string[] = [];
     void slots.take('bulk', never).then(() => order.push('bulk'));
     await slots.take('interactive', never).then(() => order.push('interactive'));
@@ -18,7 +18,7 @@ describe('slots', () => {
   it('has one for bulk even when there is only one', async () => {
     const slots = createSlots(1);
     const release = await slots.take('bulk', never);
-    expect(slots.free).toBe(0);
+    expect(slots.free('interactive')).toBe(0);
     const order: string[] = [];
     const bulk = slots.take('bulk', never).then((end) => (order.push('bulk'), end));
     const interactive = slots
@@ -28,7 +28,7 @@ describe('slots', () => {
     (await interactive)();
     (await bulk)();
     expect(order).toEqual(['interactive', 'bulk']);
-    expect(slots.free).toBe(1);
+    expect(slots.free('interactive')).toBe(1);
   });
 
   it('gives a slot back once, however often it is released', async () => {
@@ -36,7 +36,7 @@ describe('slots', () => {
     const release = await slots.take('interactive', never);
     release();
     release();
-    expect(slots.free).toBe(2);
+    expect(slots.free('interactive')).toBe(2);
   });
 
   it('forgets a waiter whose signal is aborted', async () => {
@@ -47,7 +47,7 @@ describe('slots', () => {
     controller.abort(new Error('stop'));
     await expect(waiting).rejects.toThrow('stop');
     release();
-    expect(slots.free).toBe(1);
+    expect(slots.free('interactive')).toBe(1);
   });
 
   it('never gives out more than there are, in any order of taking and releasing', async () => {
@@ -67,7 +67,7 @@ describe('slots', () => {
             }
             await Promise.resolve();
             await Promise.resolve();
-            expect(slots.free).toBeGreaterThanOrEqual(0);
+            expect(slots.free('interactive')).toBeGreaterThanOrEqual(0);
           }
           // Whoever waits is served in the end.
           let served = 0;
@@ -78,7 +78,7 @@ describe('slots', () => {
             release();
             await new Promise((resolve) => setImmediate(resolve));
           }
-          expect(slots.free).toBe(total);
+          expect(slots.free('interactive')).toBe(total);
         },
       ),
     );

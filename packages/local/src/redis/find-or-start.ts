@@ -39,7 +39,8 @@ type Search = Required<Omit<FindOrStartRedisOptions, 'dataDir' | 'starters'>> & 
   start: RedisStarters;
 };
 
-const OLDEST = { major: 6, minor: 2 };
+/** Scripts declare their flags (`#!lua flags=allow-oom`), which came with 7.0. */
+const OLDEST = { major: 7, minor: 0 };
 
 /**
  * A Redis to work with, the first of these that serves: REDIS_URL; a `redis-server` or

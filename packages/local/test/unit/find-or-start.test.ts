@@ -104,7 +104,7 @@ test('redis-server comes before valkey-server before Docker', async () => {
 });
 
 test('a server that is too old, or fails to start, moves on', async () => {
-  const old = { 'redis-server': 'Redis server v=6.0.16 sha=0' };
+  const old = { 'redis-server': 'Redis server v=6.2.16 sha=0' };
   const { found } = look({ programs: { ...old, ...VALKEY } });
   expect(await found).toMatchObject({ describe: '/fake/valkey-server' });
   const failing = look({
@@ -118,8 +118,8 @@ test('a server that is too old, or fails to start, moves on', async () => {
   expect(await failing.found).toMatchObject({ kind: 'testcontainers' });
 });
 
-test('6.2 is new enough', async () => {
-  const { found } = look({ programs: { 'redis-server': 'Redis server v=6.2.0 sha=0' } });
+test('7.0 is new enough', async () => {
+  const { found } = look({ programs: { 'redis-server': 'Redis server v=7.0.0 sha=0' } });
   expect(await found).toMatchObject({ kind: 'server' });
 });
 

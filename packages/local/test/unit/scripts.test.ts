@@ -100,13 +100,13 @@ function ready() {
 const notes = (log: string): string[] =>
   log.split('\n').filter((line) => line !== '' && !line.startsWith('npx'));
 
-test('test runs the unit and integration projects and passes arguments on', async () => {
+test('test runs the default projects and passes arguments on', async () => {
   const here = ready();
   expect(await here.start('test', 'packages/local', '-t', 'a b').ended).toMatchObject({ code: 0 });
   await here.start('chaos').ended;
   await here.start('demo', '--once').ended;
   expect(notes(here.log())).toEqual([
-    'vitest run --project unit --project integration packages/local -t a b',
+    'vitest run --project unit --project integration --project chaos packages/local -t a b',
     'vitest run --project chaos',
     'nightshift demo --once',
   ]);
