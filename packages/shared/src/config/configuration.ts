@@ -235,6 +235,8 @@ function readJsonFile(path: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new SettingError(`NIGHTSHIFT_CONFIG ${path}: must be JSON (${(error as Error).message})`);
+    // V8 quotes the text around the fault, which may hold a secret; the position says enough.
+    const fault = (error as Error).message.replace(/, (?:\.{3})?".*is not valid JSON$/s, '');
+    throw new SettingError(`NIGHTSHIFT_CONFIG ${path}: must be JSON (${fault})`);
   }
 }

@@ -5,6 +5,8 @@ import type { JobStoreOptions } from './job-store.ts';
 /** A job that outlived this many workers kills the next one too: it is failed instead of tried again. */
 export const MAX_RESCUES = 3;
 
+const TRIM_PAGE = 500;
+
 /** What a worker holds while it works on a job. */
 export interface Claim {
   tenant: string;
@@ -212,21 +214,32 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
       return taken.filter((entry) => entry !== undefined);
     },
 
-    /** Removes the index entries of jobs whose retention has ended; at most 500 a call. */
+    /** Removes the index entries of jobs whose retention has ended; at most 500 of each index a call. */
     trimIndexes: async (tenant: string): Promise<number> => {
       const of = keys.tenant(tenant);
       const [seconds] = await redis.time();
       const oldest = Number(seconds) * 1000 - retentionMs;
       let removed = 0;
       for (const index of [of.jobs, of.unsuccessful]) {
-        const members = await redis.zrangebyscore(index, '-inf', oldest, 'LIMIT', 0, 500);
-        const exists = await Promise.all(
-          members.map(async (member) =>
-            redis.exists(of.job(member.slice(member.indexOf(' ') + 1))),
-          ),
-        );
-        const gone = members.filter((_member, at) => exists[at] === 0);
-        if (gone.length > 0) removed += await redis.zrem(index, ...gone);
+        // Old jobs that still wait, behind a paused lane for instance, must not hide those behind them.
+        for (let from = 0; ; from += TRIM_PAGE) {
+          const members = await redis.zrangebyscore(
+            index,
+            '-inf',
+            oldest,
+            'LIMIT',
+            from,
+            TRIM_PAGE,
+          );
+          const exists = await Promise.all(
+            members.map(async (member) =>
+              redis.exists(of.job(member.slice(member.indexOf(' ') + 1))),
+            ),
+          );
+          const gone = members.filter((_member, at) => exists[at] === 0);
+          if (gone.length > 0) removed += await redis.zrem(index, ...gone);
+          if (gone.length > 0 || members.length < TRIM_PAGE) break;
+        }
       }
       return removed;
     },

@@ -98,7 +98,7 @@ export async function whenReady(connection: RedisConnection, signal?: AbortSigna
   });
 }
 
-/** Whether an error means that Redis is away, frozen or starting up, and not that a command was wrong. */
+/** Whether an error means that Redis is away, frozen, starting up or cannot write, and not that a command was wrong. */
 export function isRedisAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;
@@ -109,7 +109,7 @@ export function isRedisAway(error: unknown): boolean {
     code === 'ECONNRESET' ||
     code === 'EPIPE' ||
     code === 'ETIMEDOUT' ||
-    /Connection is closed|Stream isn't writeable|Command timed out|^LOADING|^MASTERDOWN|^READONLY|^CLUSTERDOWN|max retries per request/.test(
+    /Connection is closed|Stream isn't writeable|Command timed out|^LOADING|^MASTERDOWN|^READONLY|^MISCONF|^CLUSTERDOWN|max retries per request/.test(
       error.message,
     )
   );

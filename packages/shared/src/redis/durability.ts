@@ -1,11 +1,12 @@
 import { Cluster, type Redis } from 'ioredis';
 import { SettingError } from '../config/index.ts';
-import type { RedisConnection } from './connect.ts';
+import { isRedisAway, type RedisConnection } from './connect.ts';
 
 /**
  * Checks that what Redis acknowledges survives a power cut: append-only file, fsync before every answer, no eviction.
  * Measured: `everysec` lost acknowledged writes in every simulated power cut, `always` none.
- * @throws SettingError that names each wrong setting and the command that mends it.
+ * @throws SettingError that names each wrong setting and the command that mends it; the connection's own error when
+ * Redis goes away meanwhile.
  */
 export async function checkDurability(connection: RedisConnection): Promise<void> {
   const wanted = { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' };
@@ -30,7 +31,9 @@ async function readSetting(connection: Redis, name: string): Promise<string | un
   try {
     const [, value] = await connection.config('GET', name);
     return value;
-  } catch {
+  } catch (error) {
+    // Away is not wrong: whoever asked tries again at the next contact.
+    if (isRedisAway(error)) throw error;
     // A managed Redis may refuse CONFIG; what cannot be seen cannot be relied on.
     return undefined;
   }
