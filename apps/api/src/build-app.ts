@@ -1,0 +1,146 @@
+import { fastify, type FastifyInstance } from 'fastify';
+import { ApiError } from '@nightshift/shared/errors';
+import type { Context, Dependencies } from './context.ts';
+import { createLaneStates } from './lane-states.ts';
+import { registerAuth } from './plugins/auth.ts';
+import {
+  answerBrokenSocket,
+  redisUnavailable,
+  registerErrorAnswers,
+  sendError,
+  toApiError,
+} from './plugins/error-answers.ts';
+import { registerJsonBody } from './plugins/json-body.ts';
+import { registerMetrics } from './plugins/metrics.ts';
+import { registerDocs, registerOpenApi } from './plugins/openapi.ts';
+import { registerValidation } from './plugins/validation.ts';
+import { parseQuery } from './query-string.ts';
+import { newRequestId } from './request-id.ts';
+import { registerChangeJobs } from './routes/change-jobs.ts';
+import { registerCreateJob } from './routes/create-job.ts';
+import { registerHealth } from './routes/health.ts';
+import { registerJobEvents } from './routes/job-events.ts';
+import { registerLanes } from './routes/lanes.ts';
+import { registerPage } from './routes/page.ts';
+import { registerReadJobs } from './routes/read-jobs.ts';
+
+export type { Dependencies } from './context.ts';
+export type Api = FastifyInstance;
+
+/** Room for the fields around `body`. */
+const ENVELOPE_BYTES = 65_536;
+
+/**
+ * Above the longest wait of a long-poll and the heartbeat of a stream: a connection that is silent for longer is dead.
+ */
+const CONNECTION_TIMEOUT_MS = 120_000;
+/** Node's default for both is generous or none; a client that sends one byte a second must not hold a socket. */
+const ARRIVAL = { requestMs: 60_000, headersMs: 20_000, checkEveryMs: 2000 };
+/** Longer than the 60 s after which common load balancers give up an idle connection. */
+const KEEP_ALIVE_MS = 75_000;
+const MOST_HEADER_BYTES = 16_384;
+
+/** The HTTP API over what it is given; opens no connection and no port. */
+export async function buildApp(dependencies: Dependencies): Promise<Api> {
+  const { configuration, clock, lanes, logger } = dependencies;
+  const context: Context = {
+    isFull: () => false,
+    isFit: () => true,
+    heartbeatMs: 15_000,
+    arrival: ARRIVAL,
+    ...dependencies,
+    laneStates: createLaneStates(lanes, clock),
+  };
+  const app = fastify({
+    // A logger of its own for each request costs more than all the rest of a small one.
+    logger: false,
+    genReqId: newRequestId,
+    requestIdHeader: false,
+    bodyLimit: configuration.limits.jobBodyBytes + ENVELOPE_BYTES,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: context.arrival.requestMs,
+    http: {
+      headersTimeout: context.arrival.headersMs,
+      connectionsCheckingInterval: context.arrival.checkEveryMs,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      // Node's own answer to it is empty; ours is in the envelope.
+      requireHostHeader: false,
+    },
+    // A request on an open connection is still answered while this process finishes; its 503 has no envelope.
+    return503OnClosing: false,
+    // A long path segment is an id that does not exist, not a path that does not.
+    routerOptions: { maxParamLength: MOST_HEADER_BYTES, querystringParser: parseQuery },
+    frameworkErrors: (error, request, reply) => {
+      void sendError(toApiError(error), request, reply);
+    },
+    clientErrorHandler: answerBrokenSocket,
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  registerHttpRules(app);
+  registerAuth(app, context.keys);
+  registerErrorAnswers(app, logger);
+  registerRequestLog(app, context);
+  registerFitness(app, context);
+  registerJsonBody(app);
+  registerValidation(app);
+  await registerOpenApi(app);
+  registerMetrics(app, context);
+  registerHealth(app, context);
+  registerCreateJob(app, context);
+  registerReadJobs(app, context);
+  registerChangeJobs(app, context);
+  registerJobEvents(app, context);
+  registerLanes(app, context);
+  registerPage(app);
+  await registerDocs(app);
+  app.addHook('preClose', (done) => {
+    context.eventHub.finishAll();
+    done();
+  });
+  return app;
+}
+
+/** What Node would answer by itself, without the envelope. */
+function registerHttpRules(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    const isNameless = raw.httpVersion === '1.1' && raw.headers.host === undefined;
+    done(isNameless ? new ApiError('bad_request', 'The Host header is missing.') : undefined);
+  });
+  // An expectation that is not known may be passed over (RFC 9110, 10.1.1).
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response);
+  });
+}
+
+/** Until Redis was seen to keep what it acknowledges, nothing is promised on it. */
+function registerFitness(app: FastifyInstance, { isFit }: Context): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    // By pattern: the URL of a request can be written in more than one way.
+    const needsRedis = request.routeOptions.url?.startsWith('/v1/') === true;
+    done(isFit() || !needsRedis ? undefined : redisUnavailable());
+  });
+}
+
+/** One line a request, without its query, headers or body; only where it is asked for, since it costs. */
+function registerRequestLog(app: FastifyInstance, { logger }: Context): void {
+  if (!logger.isLevelEnabled('debug')) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    logger.debug(
+      {
+        requestId: request.id,
+        tenant: request.tenant,
+        method: request.method,
+        path: request.url.split('?', 1)[0],
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime),
+      },
+      'request.answered',
+    );
+    done();
+  });
+}

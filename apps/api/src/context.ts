@@ -1,0 +1,37 @@
+import type { DeliveryBuffer, LaneQueues } from '@nightshift/shared/bullmq';
+import type { Clock } from '@nightshift/shared/clock';
+import type { Configuration } from '@nightshift/shared/config';
+import type { JobStore, LaneStore, RedisConnection } from '@nightshift/shared/redis';
+import type { Logger } from '@nightshift/shared/telemetry';
+import type { ApiKey } from './config.ts';
+import type { EventHub } from './event-hub.ts';
+import type { LaneStates } from './lane-states.ts';
+
+/** Everything that the API is made of; it opens no connection by itself. */
+export interface Dependencies {
+  /** For the readiness check. */
+  redis: RedisConnection;
+  jobs: JobStore;
+  lanes: LaneStore;
+  laneQueues: LaneQueues;
+  deliveryBuffer: DeliveryBuffer;
+  eventHub: EventHub;
+  configuration: Configuration;
+  /** None: everyone on this machine is let in, as one tenant. */
+  keys: readonly ApiKey[];
+  clock: Clock;
+  logger: Logger;
+  /** Whether Redis is so full that new work must be refused. Default: never. */
+  isFull?: () => boolean;
+  /** Whether Redis was found fit to be promised on; until then every call gets 503. Default: it was. */
+  isFit?: () => boolean;
+  /** Between two comments on a quiet event stream. Default 15,000. */
+  heartbeatMs?: number;
+  /** How long a request and its headers may take to arrive. Default 60,000 and 20,000. */
+  arrival?: { requestMs: number; headersMs: number; checkEveryMs: number };
+}
+
+/** What the routes work with. */
+export interface Context extends Required<Dependencies> {
+  laneStates: LaneStates;
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { z } from 'zod';
+import { jobStatuses } from '@nightshift/shared/job';
+import type { Context } from '../context.ts';
+import { allLanes } from '../present-lane.ts';
+import { answer, errorAnswers } from '../routes/answers.ts';
+
+const laneStateNames = ['open', 'cooling', 'paused'] as const;
+
+/** Prometheus' text: this process, its HTTP calls, and what stands in Redis at the moment of the scrape. */
+export function registerMetrics(app: FastifyInstance, context: Context): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  observeRequests(app, registry);
+  const readRedis = redisGauges(registry, context);
+  const schema = {
+    operationId: 'metrics',
+    tags: ['operation'],
+    summary: "Prometheus' metrics",
+    security: [],
+    response: { 200: answer('The metrics', z.string(), 'text/plain'), ...errorAnswers() },
+  };
+  app.get('/metrics', { schema }, async (_request, reply) => {
+    await readRedis();
+    return reply.header('content-type', registry.contentType).send(await registry.metrics());
+  });
+}
+
+function observeRequests(app: FastifyInstance, registry: Registry): void {
+  const durations = new Histogram({
+    name: 'nightshift_http_request_duration_seconds',
+    help: 'From the arrival of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers: [registry],
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    durations.observe(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'unknown',
+        status: reply.statusCode,
+      },
+      reply.elapsedTime / 1000,
+    );
+    done();
+  });
+}
+
+function redisGauges(registry: Registry, context: Context): () => Promise<void> {
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+  const up = gauge('nightshift_redis_up', '1 if Redis answered this scrape.', []);
+  const jobs = gauge('nightshift_jobs', 'Jobs by status, over all tenants.', ['status']);
+  const lane = ['lane', 'provider', 'model'] as const;
+  const state = gauge('nightshift_lane_state', '1 for the state that a lane is in.', [
+    ...lane,
+    'state',
+  ]);
+  const queued = gauge('nightshift_lane_queued', "Deliveries that wait in a lane's queues.", [
+    ...lane,
+    'priority',
+  ]);
+  const inFlight = gauge('nightshift_lane_in_flight', "A lane's jobs that a worker holds.", lane);
+
+  return async () => {
+    for (const one of [jobs, state, queued, inFlight]) one.reset();
+    try {
+      const counts = await countJobs(context);
+      const views = await allLanes(context);
+      for (const [status, count] of Object.entries(counts)) jobs.set({ status }, count);
+      for (const { id, provider, model, ...view } of views) {
+        const labels = { lane: id, provider, model };
+        for (const name of laneStateNames) {
+          state.set({ ...labels, state: name }, view.state === name ? 1 : 0);
+        }
+        queued.set({ ...labels, priority: 'interactive' }, view.queued.interactive);
+        queued.set({ ...labels, priority: 'bulk' }, view.queued.bulk);
+        inFlight.set(labels, view.in_flight);
+      }
+      up.set(1);
+    } catch {
+      // What Redis would have told is left out; the process still shows that it is alive.
+      up.set(0);
+    }
+  };
+}
+
+async function countJobs({ jobs }: Context): Promise<Record<string, number>> {
+  const sums: Record<string, number> = Object.fromEntries(jobStatuses.map((name) => [name, 0]));
+  const tenants = await jobs.tenants();
+  for (const counts of await Promise.all(tenants.map(async (tenant) => jobs.counts(tenant)))) {
+    for (const [status, count] of Object.entries(counts))
+      sums[status] = (sums[status] ?? 0) + count;
+  }
+  return sums;
+}

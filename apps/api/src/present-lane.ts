@@ -1,0 +1,66 @@
+import type { LaneView } from '@nightshift/shared/http';
+import { laneStanding, type Lane, type LaneState } from '@nightshift/shared/lane';
+import type { Context } from './context.ts';
+
+/** A lane takes a dozen reads; a thousand at once would hold up the calls of everyone else. */
+const LANES_AT_ONCE = 25;
+
+export async function allLanes(context: Context): Promise<LaneView[]> {
+  const lanes = await context.lanes.all();
+  lanes.sort((a, b) => compare(a.provider, b.provider) || compare(a.model, b.model));
+  const views: LaneView[] = [];
+  for (let from = 0; from < lanes.length; from += LANES_AT_ONCE) {
+    const page = lanes.slice(from, from + LANES_AT_ONCE);
+    views.push(...(await Promise.all(page.map(async (lane) => presentLane(context, lane)))));
+  }
+  return views;
+}
+
+export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): Promise<LaneView> {
+  const [state, counts] = await Promise.all([lanes.state(lane.id), laneQueues.counts(lane.id)]);
+  const { calls, refused } = await lanes.callsLastMinute(lane.id, state.nowMs);
+  return {
+    id: lane.id,
+    object: 'lane',
+    provider: lane.provider,
+    model: lane.model,
+    ...standingView(state),
+    limits: {
+      requests_per_minute: null,
+      tokens_per_minute: null,
+      concurrency: null,
+      source: 'none',
+    },
+    in_flight: counts.inFlight,
+    queued: counts.queued,
+    calls_last_minute: calls,
+    refused_last_minute: refused,
+    last_refused_at:
+      state.lastRefusedAtMs === null ? null : Math.floor(state.lastRefusedAtMs / 1000),
+  };
+}
+
+function standingView(state: LaneState): Pick<LaneView, 'state' | 'reason' | 'until'> {
+  const standing = laneStanding(state);
+  switch (standing.state) {
+    case 'open':
+      return { state: 'open', reason: null, until: null };
+    case 'cooling':
+      return { state: 'cooling', reason: 'rate_limit', until: unixSeconds(standing.untilMs) };
+    case 'paused':
+      return {
+        state: 'paused',
+        reason: standing.reason,
+        until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
+      };
+  }
+}
+
+function unixSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
+import { systemClock } from '@nightshift/shared/clock';
+import { SettingError } from '@nightshift/shared/config';
+import {
+  connectRedis,
+  createJobStore,
+  createKeys,
+  createLaneStore,
+  createSubscriber,
+  loadScripts,
+} from '@nightshift/shared/redis';
+import { createLogger, type Logger } from '@nightshift/shared/telemetry';
+import { buildApp, type Api } from './build-app.ts';
+import { readSettings, type ApiSettings, type Environment } from './config.ts';
+import { checkFitness } from './fitness.ts';
+import { createEventHub } from './event-hub.ts';
+import { startMemoryGuard } from './memory-guard.ts';
+
+/** Calls that are still being answered after this long are cut off. */
+const CLOSE_WITHIN_MS = 10_000;
+
+export interface RunningApi {
+  /** `http://HOST:PORT` */
+  url: string;
+  app: Api;
+  /** Stops listening, finishes what waits, delivers what was accepted, closes Redis. Can be called twice. */
+  close(): Promise<void>;
+}
+
+export interface StartOptions {
+  logger?: Logger;
+  /** Called when Redis, away at the start, turns out unfit to be promised on. */
+  onUnfit?: (error: SettingError) => void;
+}
+
+/**
+ * Starts one API process's worth of API. Redis may be away: then calls get 503 until it comes.
+ * @throws SettingError for a wrong setting, for a Redis that would lose what it acknowledges, for a port in use.
+ */
+export async function startApi(
+  environment: Environment,
+  options: StartOptions = {},
+): Promise<RunningApi> {
+  const settings = readSettings(environment);
+  const logger = options.logger ?? createLogger('api', settings.logLevel);
+  const redis = connectRedis(settings.redisUrl, 'request', logger);
+  const listening = connectRedis(settings.redisUrl, 'request', logger);
+  const keys = createKeys(settings.keyPrefix);
+  const laneQueues = createLaneQueues({ redis, keys });
+  const run = loadScripts(redis);
+  const jobs = createJobStore({
+    redis,
+    run,
+    keys,
+    retentionMs: settings.configuration.retention.jobsMs,
+  });
+  const subscriber = createSubscriber(listening);
+  const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
+  const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
+  const memoryGuard = startMemoryGuard({ redis, logger });
+  const fitness = checkFitness({
+    redis,
+    isRelaxed: settings.durability === 'relaxed',
+    logger,
+    onUnfit: (error) => options.onUnfit?.(error),
+  });
+
+  const release = async (): Promise<void> => {
+    fitness.stop();
+    memoryGuard.stop();
+    eventHub.close();
+    await laneQueues.close();
+    subscriber.close();
+    redis.disconnect();
+  };
+  try {
+    await fitness.firstLook;
+    const app = await buildApp({
+      redis,
+      jobs,
+      lanes: createLaneStore({ redis, run, keys, maxLanes: settings.configuration.limits.lanes }),
+      laneQueues,
+      deliveryBuffer,
+      eventHub,
+      configuration: settings.configuration,
+      keys: settings.keys,
+      clock: systemClock,
+      logger,
+      isFull: memoryGuard.isFull,
+      isFit: fitness.isFit,
+    });
+    await listen(app, settings);
+    let closing: Promise<void> | undefined;
+    return {
+      url: urlOf(app, settings),
+      app,
+      close: async () => {
+        closing ??= (async () => {
+          await closeServer(app);
+          await deliveryBuffer.drain();
+          await release();
+        })();
+        await closing;
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function listen(app: Api, { host, port }: ApiSettings): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new SettingError(
+        `PORT: must be a free port, got ${port}: something else listens on ${host}:${port} (EADDRINUSE)`,
+      );
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new SettingError(
+        `HOST and PORT: must be an address that this machine may listen on, got ${host}:${port} (${code})`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** Where a program on this machine reaches it. */
+function urlOf(app: Api, { host }: ApiSettings): string {
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Connections that were answering when the server stopped listening become idle one by one; each is closed then. */
+async function closeServer(app: Api): Promise<void> {
+  const closed = app.close();
+  const sweep = setInterval(() => {
+    app.server.closeIdleConnections();
+  }, 25);
+  const stop = new AbortController();
+  const deadline = delay(CLOSE_WITHIN_MS, undefined, { signal: stop.signal }).then(
+    () => {
+      app.server.closeAllConnections();
+    },
+    () => {},
+  );
+  try {
+    await closed;
+  } finally {
+    clearInterval(sweep);
+    stop.abort();
+    await deadline;
+  }
+}

@@ -1,0 +1,49 @@
+import type { WaitingFor } from '@nightshift/shared/http';
+import type { Job } from '@nightshift/shared/job';
+import { laneStanding, type LaneState } from '@nightshift/shared/lane';
+
+/**
+ * Why a queued job is not being worked on, or null when it only waits for its turn. Its own reasons come first:
+ * a job that is not due yet is not held up by its lane.
+ */
+export function waitingFor(job: Job, lane: LaneState): WaitingFor | null {
+  if (job.status !== 'queued') return null;
+  const { nowMs } = lane;
+  if (job.runAtMs !== null && job.runAtMs > nowMs) {
+    return {
+      reason: 'run_at',
+      message: 'Waits for the time in run_at.',
+      until: unixSeconds(job.runAtMs),
+    };
+  }
+  if (job.retryAtMs !== null && job.retryAtMs > nowMs) {
+    const reason = job.waitReason ?? 'backoff';
+    return {
+      reason,
+      message: job.waitMessage ?? 'Waits for its next attempt.',
+      until: unixSeconds(job.retryAtMs),
+    };
+  }
+  const standing = laneStanding(lane);
+  switch (standing.state) {
+    case 'open':
+      return null;
+    case 'cooling':
+      return {
+        reason: 'rate_limit',
+        message: `The provider's rate limit for ${job.model} is reached.`,
+        until: unixSeconds(standing.untilMs),
+      };
+    case 'paused':
+      return {
+        reason: 'lane_paused',
+        message: `Lane ${job.laneId} is paused: ${standing.message}`,
+        until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
+      };
+  }
+}
+
+/** Rounded up: a caller who comes back then must not be too early. */
+function unixSeconds(ms: number): number {
+  return Math.ceil(ms / 1000);
+}

@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { eventually, freePort } from '@nightshift/local';
+import { SettingError } from '@nightshift/shared/config';
+import { createLogger } from '@nightshift/shared/telemetry';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { startApi } from '../../src/index.ts';
+
+const logger = createLogger('test', 'silent');
+const entry = new URL('../../src/index.ts', import.meta.url).href;
+
+/** `nightshift api` without the command line. */
+function run(environment: Record<string, string>) {
+  const child = spawn(
+    process.execPath,
+    [
+      '--conditions=source',
+      '--input-type=module',
+      '--eval',
+      `await (await import(${JSON.stringify(entry)})).runApi(process.env)`,
+    ],
+    {
+      env: {
+        ...process.env,
+        REDIS_URL: inject('redisUrl'),
+        NIGHTSHIFT_KEY_PREFIX: 'test-process',
+        ...environment,
+      },
+    },
+  );
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  return { child, out: () => out, err: () => err, exited: once(child, 'exit') };
+}
+
+describe('a started API', () => {
+  const start = async (environment: Record<string, string> = {}) =>
+    startApi(
+      {
+        REDIS_URL: inject('redisUrl'),
+        PORT: '0',
+        NIGHTSHIFT_KEY_PREFIX: 'test-started',
+        ...environment,
+      },
+      { logger },
+    );
+
+  it.each([
+    [{ HOST: '0.0.0.0' }, /^HOST: must be a loopback address.*NIGHTSHIFT_API_KEYS/],
+    [{ HOST: '192.168.1.5' }, /^HOST: /],
+    [{ PORT: '70000' }, /^PORT: .*got "70000"$/],
+    [{ NIGHTSHIFT_API_KEYS: 'red:short' }, /^NIGHTSHIFT_API_KEYS: entry 1 .*\(hidden\)$/],
+    [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL: /],
+    [{ NIGHTSHIFT_CONFIG: '/no/such/file' }, /^NIGHTSHIFT_CONFIG: /],
+  ])('refuses %j', async (environment, message) => {
+    await expect(start(environment)).rejects.toThrow(SettingError);
+    await expect(start(environment)).rejects.toThrow(message);
+  });
+
+  it('says that its port is taken', async () => {
+    const taken = createServer();
+    const port = await freePort();
+    taken.listen(port, '127.0.0.1');
+    await once(taken, 'listening');
+    onTestFinished(() => {
+      taken.close();
+    });
+    await expect(start({ PORT: String(port) })).rejects.toThrow(/^PORT: .*EADDRINUSE/);
+  });
+
+  it('listens beyond this machine when keys are set', async () => {
+    const api = await start({ HOST: '0.0.0.0', NIGHTSHIFT_API_KEYS: 'red:long-enough' });
+    onTestFinished(async () => api.close());
+    expect(api.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect((await fetch(`${api.url}/v1/jobs`)).status).toBe(401);
+  });
+
+  it('closes at once, answering who waits, and can be closed twice', async () => {
+    const api = await start();
+    const answer = await fetch(`${api.url}/v1/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"body":{"model":"gpt-test"}}',
+    });
+    const { id } = (await answer.json()) as { id: string };
+    const polls = Array.from({ length: 20 }, async () => {
+      const poll = await fetch(`${api.url}/v1/jobs/${id}?wait=60`);
+      return (await poll.json()) as { status: string };
+    });
+    const stream = await fetch(`${api.url}/v1/jobs/${id}/events`);
+    await eventually(async () => (await fetch(`${api.url}/metrics`)).status === 200);
+    const started = performance.now();
+    await Promise.all([api.close(), api.close()]);
+    expect(performance.now() - started).toBeLessThan(3000);
+    for (const poll of await Promise.all(polls)) expect(poll.status).toBe('queued');
+    expect(await stream.text()).toContain('event: job.queued');
+    await expect(fetch(`${api.url}/livez`)).rejects.toThrow();
+  });
+});
+
+describe('runApi', () => {
+  it('logs where it listens, and exits 0 on SIGTERM', async () => {
+    const api = run({ PORT: '0' });
+    await eventually(() => api.out().includes('api.listening'), { timeoutMs: 20_000 });
+    const line = api
+      .out()
+      .split('\n')
+      .find((text) => text.includes('api.listening'));
+    const { url } = JSON.parse(line ?? '{}') as { url: string };
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    api.child.kill('SIGTERM');
+    expect(await api.exited).toEqual([0, null]);
+    expect(api.err()).toBe('');
+  });
+
+  it('exits 1 with one line for a wrong setting', async () => {
+    const api = run({ PORT: 'none' });
+    expect(await api.exited).toEqual([1, null]);
+    expect(api.err()).toMatch(/^nightshift api: PORT: [^\n]*\n$/);
+    expect(api.out()).toBe('');
+  });
+});

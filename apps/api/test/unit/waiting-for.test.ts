@@ -1,0 +1,93 @@
+import type { Job } from '@nightshift/shared/job';
+import type { LaneState } from '@nightshift/shared/lane';
+import { expect, it } from 'vitest';
+import { frame } from '../../src/event-stream.ts';
+import { waitingFor } from '../../src/waiting-for.ts';
+
+const NOW = 1_800_000_000_000;
+const open: LaneState = {
+  nowMs: NOW,
+  coolingUntilMs: null,
+  operatorPaused: false,
+  paused: null,
+  lastRefusedAtMs: null,
+};
+const job: Job = {
+  id: 'job_1',
+  tenant: 'default',
+  endpoint: '/v1/responses',
+  model: 'gpt-x',
+  laneId: 'lane_1',
+  status: 'queued',
+  priority: 'bulk',
+  attempts: 0,
+  maxAttempts: 8,
+  delivery: 1,
+  createdAtMs: NOW,
+  startedAtMs: null,
+  settledAtMs: null,
+  expiresAtMs: null,
+  runAtMs: null,
+  retryAtMs: null,
+  waitReason: null,
+  waitMessage: null,
+  response: null,
+  error: null,
+  usage: null,
+  costUsd: null,
+  metadata: {},
+  retryOf: null,
+};
+const paused = {
+  reason: 'insufficient_quota',
+  message: 'No quota left.',
+  probeAtMs: NOW + 5000,
+} as const;
+
+it('names the first thing that holds a queued job up', () => {
+  const reason = (more: Partial<Job>, lane: Partial<LaneState> = {}) =>
+    waitingFor({ ...job, ...more }, { ...open, ...lane });
+  expect(reason({})).toBeNull();
+  expect(reason({ runAtMs: NOW, retryAtMs: NOW, waitReason: 'backoff' })).toBeNull();
+  const everything = { paused, coolingUntilMs: NOW + 9000 };
+  expect(reason({ runAtMs: NOW + 1500 }, everything)).toMatchObject({
+    reason: 'run_at',
+    until: NOW / 1000 + 2,
+  });
+  expect(
+    reason({ retryAtMs: NOW + 1, waitReason: 'rate_limit', waitMessage: 'Slow down.' }, everything),
+  ).toEqual({ reason: 'rate_limit', message: 'Slow down.', until: NOW / 1000 + 1 });
+  expect(reason({ retryAtMs: NOW + 1 })).toMatchObject({ reason: 'backoff' });
+  expect(reason({}, everything)).toEqual({
+    reason: 'lane_paused',
+    message: 'Lane lane_1 is paused: No quota left.',
+    until: NOW / 1000 + 5,
+  });
+  expect(reason({}, { operatorPaused: true })).toMatchObject({
+    reason: 'lane_paused',
+    until: null,
+  });
+  expect(reason({}, { coolingUntilMs: NOW + 9000 })).toMatchObject({ reason: 'rate_limit' });
+  for (const status of ['in_progress', 'completed', 'cancelled'] as const) {
+    expect(reason({ status, runAtMs: NOW + 1500 }, everything)).toBeNull();
+  }
+});
+
+it('an event of the stream survives line breaks of every kind', () => {
+  const event = { seq: 3, type: 'job.completed', atMs: NOW, attempts: 1, detail: 'a "b"' };
+  const settled: Job = {
+    ...job,
+    status: 'completed',
+    response: { statusCode: 200, requestId: null, body: '{\r\n"a":\r1,\n"b":"\u2028"}' },
+  };
+  const text = frame(event, settled, null);
+  expect(text).toMatch(/^id: 3\nevent: job\.completed\ndata: /);
+  expect(text).toMatch(/[^\n]\n\n$/);
+  const lines = text.trimEnd().split('\n').slice(2);
+  expect(lines.every((line) => line.startsWith('data: '))).toBe(true);
+  const data = JSON.parse(lines.map((line) => line.slice(6)).join('\n')) as {
+    job: { response: { body: unknown } };
+  };
+  expect(data).toMatchObject({ detail: 'a "b"', sequence: 3 });
+  expect(data.job.response.body).toEqual({ a: 1, b: '\u2028' });
+});
