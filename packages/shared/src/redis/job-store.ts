@@ -8,8 +8,10 @@ import type { RunScript } from './scripts.ts';
 /** A delivery that nobody has confirmed is put into its queue again after this long. */
 const OUTBOX_GRACE_MS = 5000;
 const IDEMPOTENCY_MS = 24 * 3600 * 1000;
-/** Ids read at once while a filter looks for its matches: one short command each, so that Redis is never held up. */
-const SCAN_PAGE = 500;
+/** Records looked at in one script while a filter looks for its matches: about a millisecond of Redis' time. */
+const SCAN_STRETCH = 500;
+/** A page ends early at this much of answers: a hundred of the largest would be gigabytes. */
+const PAGE_BYTES = 16_000_000;
 
 export interface Idempotency {
   key: string;
@@ -51,11 +53,13 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
     tenants.set(tenant, now);
   };
 
-  const readMany = async (tenant: string, ids: readonly string[]): Promise<(Job | null)[]> => {
+  /** Those of these jobs that are still there: retention may have ended since the index was read. */
+  const readMany = async (tenant: string, ids: readonly string[]): Promise<Job[]> => {
     const of = keys.tenant(tenant);
-    return Promise.all(
+    const jobs = await Promise.all(
       ids.map(async (id) => parseJob(await redis.hmget(of.job(id), ...jobFields))),
     );
+    return jobs.filter((job) => job !== null);
   };
 
   return {
@@ -123,7 +127,7 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
     getBody: async (tenant: string, id: string): Promise<string | null> =>
       redis.hget(keys.tenant(tenant).job(id), 'body'),
 
-    /** Newest first. A filter is looked for page by page, so that no command of Redis takes long. */
+    /** Newest first. A page may hold fewer than `limit` and still have more after it, when its answers are large. */
     list: async (
       tenant: string,
       filter: JobFilter,
@@ -131,34 +135,46 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       limit: number,
     ): Promise<JobPage> => {
       const of = keys.tenant(tenant);
-      const rare =
-        filter.status === 'failed' || filter.status === 'cancelled' || filter.status === 'expired';
+      const { status } = filter;
+      // Few end so, and a night may have millions of others: those have an index of their own.
+      const rare = status === 'failed' || status === 'cancelled' || status === 'expired';
       const index = rare ? of.unsuccessful : of.jobs;
-      const member = (id: string): string => (rare ? `${filter.status} ${id}` : id);
-      const unfiltered =
-        filter.status === undefined &&
-        filter.model === undefined &&
-        Object.keys(filter.metadata).length === 0;
-      const found: Job[] = [];
-      let cursor = after === null ? '' : member(after);
+      const metadata =
+        Object.keys(filter.metadata).length === 0 ? '' : JSON.stringify(filter.metadata);
+      const isFiltered = status !== undefined || filter.model !== undefined || metadata !== '';
+      const ids: string[] = [];
+      let bytes = 0;
+      let cursor = after === null ? '' : rare ? `${status} ${after}` : after;
       for (;;) {
-        const page = unfiltered ? limit + 1 : SCAN_PAGE;
-        const [kind, ...members] = (await run(
+        const [kind, last, over, ...found] = (await run(
           'list-jobs',
           [index],
-          [cursor, page, filter.createdAfterMs ?? ''],
-        )) as string[];
+          [
+            cursor,
+            isFiltered ? SCAN_STRETCH : limit + 1,
+            filter.createdAfterMs ?? '',
+            of.job(''),
+            status ?? '',
+            filter.model ?? '',
+            metadata,
+            limit + 1 - ids.length,
+          ],
+        )) as [string, string, string, ...(string | number)[]];
         if (kind === 'unknown_cursor') return { kind };
-        const ids = members
-          .filter((entry) => !rare || entry.startsWith(`${filter.status} `))
-          .map((entry) => entry.slice(entry.indexOf(' ') + 1));
-        for (const job of await readMany(tenant, ids)) {
-          if (job !== null && matches(job, filter)) found.push(job);
+        for (let at = 0; at < found.length; at += 2) {
+          // One answer may be larger than a whole page should be; it then is the page.
+          if (
+            ids.length === limit ||
+            (ids.length > 0 && bytes + Number(found[at + 1]) > PAGE_BYTES)
+          ) {
+            return { kind: 'page', jobs: await readMany(tenant, ids), hasMore: true };
+          }
+          ids.push(String(found[at]));
+          bytes += Number(found[at + 1]);
         }
-        if (found.length > limit)
-          return { kind: 'page', jobs: found.slice(0, limit), hasMore: true };
-        if (members.length < page) return { kind: 'page', jobs: found, hasMore: false };
-        cursor = members.at(-1) ?? '';
+        if (over === '1')
+          return { kind: 'page', jobs: await readMany(tenant, ids), hasMore: false };
+        cursor = last;
       }
     },
 
@@ -188,17 +204,6 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       await redis.zrem(keys.tenant(tenant).outbox, ...deliveries);
     },
   };
-}
-
-function matches(job: Job, filter: JobFilter): boolean {
-  return (
-    (filter.status === undefined || job.status === filter.status) &&
-    (filter.model === undefined || job.model === filter.model) &&
-    (filter.createdAfterMs === undefined || job.createdAtMs > filter.createdAfterMs) &&
-    Object.entries(filter.metadata).every(
-      ([key, value]) => Object.hasOwn(job.metadata, key) && job.metadata[key] === value,
-    )
-  );
 }
 
 function sha256(text: string): string {

@@ -195,3 +195,19 @@ describe('filters', () => {
     expect(await walk(tenant, 2)).toEqual(ids.toSpliced(1, 1));
   });
 });
+
+test('a page of large answers ends early and says that there is more', async () => {
+  const tenant = newTenant();
+  const body = JSON.stringify({ text: 'x'.repeat(9_000_000) });
+  const ids: string[] = [];
+  for (let at = 0; at < 3; at += 1) {
+    const claim = await started(stores, tenant);
+    const response = { statusCode: 200, requestId: null, body };
+    const settlement = { response, error: null, usage: null, costUsd: null };
+    await stores.attempts.settle(claim, { status: 'completed', ...settlement });
+    ids.unshift(claim.jobId);
+    await createdAt(tenant, claim.jobId, 1000 + at);
+  }
+  expect(await page(tenant, 100)).toEqual({ ids: ids.slice(0, 1), hasMore: true });
+  expect(await page(tenant, 100, ids[1])).toEqual({ ids: ids.slice(2), hasMore: false });
+});
