@@ -1,14 +1,37 @@
 import { SettingError } from '@nightshift/shared/config';
+import { readSwitches, usageText, UsageError } from './flags.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Command = (environment: Environment, args: readonly string[]) => Promise<void>;
+/** Resolves with the exit code, or with nothing for 0. */
+type Command = (environment: Environment, args: readonly string[]) => Promise<number | void>;
+
+interface Entry {
+  about: string;
+  load: () => Promise<Command>;
+}
+
+const SET_UP = 'It is set up by its environment: REDIS_URL, NIGHTSHIFT_CONFIG, LOG_LEVEL';
+const API = `One API process. ${SET_UP}, HOST, PORT, NIGHTSHIFT_API_KEYS.`;
+const WORKER = `One worker process. ${SET_UP}, OPENAI_API_KEY, OPENAI_BASE_URL, WORKER_CONCURRENCY.`;
+
+/** A process that is set up by its environment alone: any flag is a mistake. */
+const withoutFlags =
+  (name: string, about: string, run: Command): Command =>
+  async (environment, args) => {
+    if (!readSwitches(args, {}).has('help')) return await run(environment, args);
+    console.log(usageText(name, about, {}));
+  };
 
 /** Each command loads only what it needs: a worker process carries no web server. */
-const commands: Readonly<Record<string, { about: string; load: () => Promise<Command> }>> = {
-  api: { about: 'one API process', load: async () => (await import('@nightshift/api')).runApi },
+const commands: Readonly<Record<string, Entry>> = {
+  api: {
+    about: 'one API process',
+    load: async () => withoutFlags('api', API, (await import('@nightshift/api')).runApi),
+  },
   worker: {
     about: 'one worker process',
-    load: async () => (await import('@nightshift/worker')).runWorker,
+    load: async () =>
+      withoutFlags('worker', WORKER, (await import('@nightshift/worker')).runWorker),
   },
   simulator: {
     about: 'the simulated provider',
@@ -38,13 +61,13 @@ if (command === undefined) {
   }
 } else {
   try {
-    await (
-      await command.load()
-    )(process.env, args);
+    const run = await command.load();
+    const exitCode = await run(process.env, args);
+    if (typeof exitCode === 'number') process.exitCode = exitCode;
   } catch (error) {
-    if (!(error instanceof SettingError)) throw error;
+    if (!(error instanceof SettingError || error instanceof UsageError)) throw error;
     // One line that names the setting; a stack would bury it.
     console.error(`nightshift ${name}: ${error.message}`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
