@@ -1,1 +1,41 @@
-export {};
+import { OptionError, overheadUsage } from './overhead/options.ts';
+
+interface Measurement {
+  about: string;
+  usage: string;
+  /** Resolves to the exit code. */
+  load: () => Promise<(args: readonly string[]) => Promise<number>>;
+}
+
+const measurements: Readonly<Record<string, Measurement>> = {
+  overhead: {
+    about: "throughput, CPU per job and pickup beside the tutorial's way",
+    usage: overheadUsage,
+    load: async () => (await import('./overhead/overhead.ts')).runOverhead,
+  },
+};
+
+const [name, ...args] = process.argv.slice(2);
+const measurement =
+  name !== undefined && Object.hasOwn(measurements, name) ? measurements[name] : undefined;
+if (measurement === undefined) {
+  const list = Object.entries(measurements).map(
+    ([word, { about }]) => `  ${word.padEnd(12)}${about}`,
+  );
+  console.log(
+    `usage: npm run bench -- <measurement> [options]\n\n${list.join('\n')}\n\nHow each is taken: bench/METHOD.md`,
+  );
+  const wrong = name !== undefined && name !== 'help' && name !== '--help';
+  if (wrong) console.error(`\nbench: there is no measurement ${JSON.stringify(name)}`);
+  process.exitCode = wrong ? 2 : 0;
+} else if (args.includes('--help')) {
+  console.log(measurement.usage);
+} else {
+  try {
+    process.exitCode = await (await measurement.load())(args);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    console.error(`bench ${name}: ${error.message}`);
+    process.exitCode = 2;
+  }
+}

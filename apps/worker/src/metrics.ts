@@ -34,11 +34,26 @@ export function createMetrics(inFlight: InFlight): Metrics {
       calls.set(inFlight.size);
     },
   });
+  // Looked up by label once: prom-client hashes the labels anew for every call.
+  const byLane = new Map<
+    string,
+    { duration: Histogram.Internal<'lane'>; counts: Map<string, Counter.Internal> }
+  >();
   return {
     registry,
     onOutcome: (lane, outcome, durationMs) => {
-      outcomes.inc({ lane, outcome });
-      durations.observe({ lane }, durationMs / 1000);
+      let own = byLane.get(lane);
+      if (own === undefined) {
+        own = { duration: durations.labels(lane), counts: new Map() };
+        byLane.set(lane, own);
+      }
+      let count = own.counts.get(outcome);
+      if (count === undefined) {
+        count = outcomes.labels(lane, outcome);
+        own.counts.set(outcome, count);
+      }
+      count.inc();
+      own.duration.observe(durationMs / 1000);
     },
   };
 }

@@ -35,23 +35,24 @@ end
 local fields = {
   'v', 1, 'id', ARGV[1], 'tenant', ARGV[2], 'status', 'queued', 'attempts', 0, 'calls', 0, 'rescues', 0,
   'generation', 0, 'delivery', 1, 'created_at', whole(now), 'run_at', ARGV[5],
+  'seq', 1, 'events', '1|job.queued|' .. whole(now) .. '|0|',
 }
 for i = 9, #ARGV do
   fields[#fields + 1] = ARGV[i]
+end
+if ARGV[6] ~= '' then
+  local expires_at = now + tonumber(ARGV[6])
+  fields[#fields + 1] = 'expires_at'
+  fields[#fields + 1] = whole(expires_at)
+  redis.call('ZADD', KEYS[5], expires_at, ARGV[1])
 end
 redis.call('HSET', KEYS[1], unpack(fields))
 redis.call('HINCRBY', KEYS[2], 'queued', 1)
 redis.call('ZADD', KEYS[3], now, ARGV[1])
 -- Until the process that accepted it has put it into its queue, the outbox stands for the delivery.
 redis.call('ZADD', KEYS[4], due > now and due or now + tonumber(ARGV[4]), ARGV[1] .. '.1')
-if ARGV[6] ~= '' then
-  local expires_at = now + tonumber(ARGV[6])
-  redis.call('HSET', KEYS[1], 'expires_at', whole(expires_at))
-  redis.call('ZADD', KEYS[5], expires_at, ARGV[1])
-end
 if KEYS[6] then
   redis.call('HSET', KEYS[6], 'id', ARGV[1], 'hash', ARGV[7])
   redis.call('PEXPIRE', KEYS[6], ARGV[8])
 end
-log_event(KEYS[1], now, 'job.queued', 0, '')
 return { 'accepted', now, due }

@@ -20,20 +20,21 @@ out again when its lock ran out. The generation goes up, which shuts out the wor
 
 local r = redis.call('HMGET', KEYS[1], 'status', 'delivery', 'claim', 'generation', 'attempts', 'rescues',
   'endpoint', 'body', 'max_attempts', 'expires_at', 'first_attempt_at', 'created_at', 'run_at', 'retry_at',
-  'priority', 'tenant', 'id')
+  'priority', 'tenant', 'id', 'calls', 'seq', 'events')
 local status = r[1]
 if not status then return { 'missing' } end
 if SETTLED[status] then return { 'settled' } end
 if r[2] ~= ARGV[2] then return { 'stale' } end
 
 local now = now_ms()
+local before = { r[1], r[16], r[17], r[5], r[10], r[12], r[19], r[20] }
 local function started(generation, attempts, rescues, first_attempt_at)
   return { 'started', generation, attempts, rescues, now, r[7], r[8], r[9], r[10] or '', first_attempt_at, r[12], r[15] }
 end
 
 local expires_at = tonumber(r[10] or '')
 if expires_at and expires_at <= now then
-  settle(KEYS, ARGV[1], ARGV[6], 'expired', now,
+  settle(KEYS, before, ARGV[1], ARGV[6], 'expired', now,
     { 'error_code', 'job_expired', 'error_message', 'This request could not be executed before it expired.' })
   return { 'expired' }
 end
@@ -46,7 +47,7 @@ if status == 'in_progress' then
   end
   rescues = rescues + 1
   if rescues > tonumber(ARGV[5]) then
-    settle(KEYS, ARGV[1], ARGV[6], 'failed', now, { 'rescues', rescues, 'error_code', 'worker_lost', 'error_message',
+    settle(KEYS, before, ARGV[1], ARGV[6], 'failed', now, { 'rescues', rescues, 'error_code', 'worker_lost', 'error_message',
       'Its worker died ' .. rescues .. ' times while this job was in progress; it is not tried again.' })
     return { 'quarantined' }
   end
@@ -59,12 +60,23 @@ end
 local generation = tonumber(r[4]) + 1
 local attempts = tonumber(r[5]) + 1
 local first_attempt_at = r[11] or whole(now)
-redis.call('HSET', KEYS[1], 'status', 'in_progress', 'generation', generation, 'attempts', attempts,
-  'rescues', rescues, 'claim', ARGV[3], 'worker', ARGV[4], 'retry_at', '', 'wait_reason', '', 'wait_message', '')
-redis.call('HINCRBY', KEYS[1], 'calls', 1)
-if not r[11] then
-  redis.call('HSET', KEYS[1], 'first_attempt_at', first_attempt_at, 'started_at', first_attempt_at)
+local seq, log = next_event(r[20], r[19], now, 'job.in_progress', attempts, '')
+local update = { 'status', 'in_progress', 'generation', generation, 'attempts', attempts, 'calls', tonumber(r[18]) + 1,
+  'claim', ARGV[3], 'worker', ARGV[4], 'seq', seq, 'events', log }
+local function set(field, value)
+  update[#update + 1] = field
+  update[#update + 1] = value
 end
-local seq = log_event(KEYS[1], now, 'job.in_progress', attempts, '')
+if not r[11] then
+  set('first_attempt_at', first_attempt_at)
+  set('started_at', first_attempt_at)
+end
+if rescues ~= tonumber(r[6]) then set('rescues', rescues) end
+if r[14] then
+  set('retry_at', '')
+  set('wait_reason', '')
+  set('wait_message', '')
+end
+redis.call('HSET', KEYS[1], unpack(update))
 announce(ARGV[1], r[16], r[17], 'in_progress', seq)
 return started(generation, attempts, rescues, first_attempt_at)

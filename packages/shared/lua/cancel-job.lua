@@ -14,7 +14,8 @@ local r = redis.call('HMGET', KEYS[1], 'status', 'tenant', 'id', 'delivery')
 if not r[1] then return { 'missing' } end
 if SETTLED[r[1]] then return { 'settled' } end
 redis.call('ZREM', KEYS[5], r[3] .. '.' .. r[4])
-settle(KEYS, ARGV[1], ARGV[3], 'cancelled', now_ms(), { 'error_code', 'job_cancelled', 'error_message', ARGV[4] })
+settle(KEYS, redis.call('HMGET', KEYS[1], unpack(SETTLE_FIELDS)), ARGV[1], ARGV[3], 'cancelled', now_ms(),
+  { 'error_code', 'job_cancelled', 'error_message', ARGV[4] })
 if r[1] == 'in_progress' then
   redis.call('PUBLISH', ARGV[2], 'abort ' .. r[3])
 end

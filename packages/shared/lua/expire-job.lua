@@ -16,7 +16,7 @@ if not r[1] or SETTLED[r[1]] then
 end
 if not tonumber(r[2] or '') or tonumber(r[2]) > now then return { 'kept' } end
 redis.call('ZREM', KEYS[5], ARGV[4] .. '.' .. r[3])
-settle(KEYS, ARGV[1], ARGV[3], 'expired', now,
+settle(KEYS, redis.call('HMGET', KEYS[1], unpack(SETTLE_FIELDS)), ARGV[1], ARGV[3], 'expired', now,
   { 'error_code', 'job_expired', 'error_message', 'This request could not be executed before it expired.' })
 if r[1] == 'in_progress' then
   redis.call('PUBLISH', ARGV[2], 'abort ' .. ARGV[4])

@@ -13,7 +13,8 @@ then worthless and may simply finish. Without one the caller hands the same deli
 --#include lib/time
 --#include lib/record
 
-local r = redis.call('HMGET', KEYS[1], 'status', 'generation', 'attempts', 'delivery', 'tenant', 'id', 'released_by', 'retry_at')
+local r = redis.call('HMGET', KEYS[1], 'status', 'generation', 'attempts', 'delivery', 'tenant', 'id', 'released_by', 'retry_at',
+  'seq', 'events')
 if r[1] ~= 'in_progress' or r[2] ~= ARGV[2] then
   if r[7] == ARGV[2] and r[1] == 'queued' then return { 'released', tonumber(r[4]), r[8] or '' } end
   return { 'lost', r[1] or 'missing' }
@@ -29,9 +30,10 @@ if ARGV[5] ~= '' then
   retry_at = whole(now + tonumber(ARGV[5]))
   redis.call('ZADD', KEYS[3], retry_at, r[6] .. '.' .. delivery)
 end
+local seq, log = next_event(r[10], r[9], now, 'job.queued', attempts, ARGV[7])
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempts', attempts, 'delivery', delivery, 'retry_at', retry_at,
-  'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '')
+  'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '',
+  'seq', seq, 'events', log)
 move_count(KEYS[2], 'in_progress', 'queued')
-local seq = log_event(KEYS[1], now, 'job.queued', attempts, ARGV[7])
 announce(ARGV[1], r[5], r[6], 'queued', seq)
 return { 'released', delivery, retry_at }

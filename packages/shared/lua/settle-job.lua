@@ -11,14 +11,15 @@ The generation is the fence: a worker that was frozen past its lock and wakes up
 --#include lib/time
 --#include lib/record
 
-local r = redis.call('HMGET', KEYS[1], 'status', 'generation', 'settled_by')
-if r[1] ~= 'in_progress' or r[2] ~= ARGV[2] then
-  if r[3] == ARGV[2] then return { 'settled' } end
+local r = redis.call('HMGET', KEYS[1], 'status', 'tenant', 'id', 'attempts', 'expires_at', 'created_at', 'seq', 'events',
+  'generation', 'settled_by')
+if r[1] ~= 'in_progress' or r[9] ~= ARGV[2] then
+  if r[10] == ARGV[2] then return { 'settled' } end
   return { 'lost', r[1] or 'missing' }
 end
 local fields = { 'settled_by', ARGV[2] }
 for i = 5, #ARGV do
   fields[#fields + 1] = ARGV[i]
 end
-settle(KEYS, ARGV[1], ARGV[3], ARGV[4], now_ms(), fields)
+settle(KEYS, r, ARGV[1], ARGV[3], ARGV[4], now_ms(), fields)
 return { 'settled' }

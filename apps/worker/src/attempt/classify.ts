@@ -1,5 +1,5 @@
 import { usageFromAnswer } from '@nightshift/shared/usage';
-import type { ProviderAnswer } from '../provider/index.ts';
+import type { AnswerHeaders, ProviderAnswer } from '../provider/index.ts';
 import type { AbortReason, Outcome, RecordedResponse } from './outcome.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -89,7 +89,7 @@ function retryable(
   return { kind: 'retryable', code, message, retryAfterMs: null, response: null };
 }
 
-function requestIdOf(headers: Headers): string | null {
+function requestIdOf(headers: AnswerHeaders): string | null {
   return headers.get('x-request-id') ?? headers.get('request-id') ?? headers.get('apim-request-id');
 }
 

@@ -1,9 +1,11 @@
+import type { AnswerHeaders } from '../provider/index.ts';
+
 /**
  * How long the provider asks to wait, in milliseconds, or null when it does not say. `retry-after-ms` is the most
  * exact, then `retry-after` in seconds or as an HTTP date (RFC 9110, against the answer's own `date`, so that our
  * clock does not count), then the sentence of OpenAI's message, then Gemini's `RetryInfo.retryDelay`.
  */
-export function retryAfterMs(headers: Headers, body: string, nowMs: number): number | null {
+export function retryAfterMs(headers: AnswerHeaders, body: string, nowMs: number): number | null {
   const milliseconds = number(headers.get('retry-after-ms'));
   if (milliseconds !== null) return milliseconds;
   const retryAfter = headers.get('retry-after');

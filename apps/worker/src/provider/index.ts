@@ -1,1 +1,2 @@
 export { createProvider, type Provider, type ProviderAnswer } from './provider.ts';
+export type { AnswerHeaders } from './thin-fetch.ts';

@@ -64,13 +64,13 @@ export function createProvider(settings: ProviderSettings, answerBytes: number):
         onAnswer: (answer) => {
           captured = answer;
         },
+        endsWith: signal,
       };
       try {
         await client
           .post(endpoint.slice('/v1'.length), {
             body,
             headers: { 'content-type': 'application/json', 'x-client-request-id': clientRequestId },
-            signal,
             fetchOptions: capture as object as FetchOptions,
           })
           .asResponse();

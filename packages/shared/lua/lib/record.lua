@@ -4,20 +4,15 @@ local MAX_EVENTS = 100
 
 local SETTLED = { completed = true, failed = true, cancelled = true, expired = true }
 
--- Appends one line "seq|type|at_ms|attempts|detail" to the record's event log and returns the new sequence.
+-- The event log with one more line "seq|type|at_ms|attempts|detail", and its new sequence. The caller writes both with
+-- the rest of the record: one command instead of three.
 -- The log keeps its newest MAX_EVENTS lines: a job that is refused all night must not grow without bound.
-local function log_event(record, at, kind, attempts, detail)
-  local seq = redis.call('HINCRBY', record, 'seq', 1)
-  local line = seq .. '|' .. kind .. '|' .. whole(at) .. '|' .. attempts .. '|' .. detail
-  local log = redis.call('HGET', record, 'events')
-  if log then
-    if seq > MAX_EVENTS then
-      log = string.sub(log, string.find(log, '\n', 1, true) + 1)
-    end
-    line = log .. '\n' .. line
+local function next_event(log, seq_before, at, kind, attempts, detail)
+  local seq = tonumber(seq_before) + 1
+  if seq > MAX_EVENTS then
+    log = string.sub(log, string.find(log, '\n', 1, true) + 1)
   end
-  redis.call('HSET', record, 'events', line)
-  return seq
+  return seq, log .. '\n' .. seq .. '|' .. kind .. '|' .. whole(at) .. '|' .. attempts .. '|' .. detail
 end
 
 -- Tells everyone who waits for this job that it changed. They read the record; the message is only a nudge.
@@ -31,11 +26,14 @@ local function move_count(counts, from, to)
 end
 
 -- Writes the one terminal record of a job. The caller has checked that it may: first writer wins.
--- fields: a flat list of extra field, value pairs. keys: { record, counts, expiring, unsuccessful }.
-local function settle(keys, channel, retention_ms, status, at, fields)
+-- keys: { record, counts, expiring, unsuccessful }. was: what SETTLE_FIELDS hold now. fields: a flat list of extra
+-- field, value pairs.
+local SETTLE_FIELDS = { 'status', 'tenant', 'id', 'attempts', 'expires_at', 'created_at', 'seq', 'events' }
+
+local function settle(keys, was, channel, retention_ms, status, at, fields)
   local record = keys[1]
-  local was = redis.call('HMGET', record, 'status', 'tenant', 'id', 'attempts', 'expires_at', 'created_at')
-  local update = { 'status', status, 'settled_at', whole(at), 'retry_at', '', 'wait_reason', '', 'wait_message', '' }
+  local seq, log = next_event(was[8], was[7], at, 'job.' .. status, was[4], '')
+  local update = { 'status', status, 'settled_at', whole(at), 'seq', seq, 'events', log }
   for i = 1, #fields do
     update[#update + 1] = fields[i]
   end
@@ -48,6 +46,5 @@ local function settle(keys, channel, retention_ms, status, at, fields)
   if status ~= 'completed' then
     redis.call('ZADD', keys[4], was[6], status .. ' ' .. was[3])
   end
-  local seq = log_event(record, at, 'job.' .. status, was[4], '')
   announce(channel, was[2], was[3], status, seq)
 end

@@ -11,8 +11,8 @@ export interface DeliveryBuffer {
 }
 
 /**
- * Gathers what is accepted within one turn of the event loop into one pipeline per queue, and confirms it to the
- * outbox afterwards. What fails stays in the outbox, and a worker's sweep delivers it some seconds later.
+ * Gathers what is accepted while the last pipeline is under way into the next, one per queue, and confirms it to the
+ * outbox afterwards; an idle buffer sends at once. What fails stays in the outbox, and a worker's sweep delivers it some seconds later.
  */
 export function createDeliveryBuffer({
   queues,
@@ -31,6 +31,7 @@ export function createDeliveryBuffer({
     pending = new Map();
     const work = Promise.all([...batches.values()].map(deliver)).then(() => {
       underway.delete(work);
+      if (pending.size > 0 && underway.size === 0) flush();
     });
     underway.add(work);
   };
@@ -62,7 +63,7 @@ export function createDeliveryBuffer({
 
   return {
     push: (laneId, priority, delivery) => {
-      if (pending.size === 0) setImmediate(flush);
+      if (pending.size === 0 && underway.size === 0) setImmediate(flush);
       const key = `${laneId} ${priority}`;
       const batch = pending.get(key);
       if (batch === undefined) pending.set(key, { laneId, priority, deliveries: [delivery] });

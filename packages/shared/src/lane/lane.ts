@@ -28,14 +28,22 @@ export interface LaneState {
 export const lanePauseReasons = ['unauthorized', 'forbidden', 'insufficient_quota'] as const;
 export type LanePauseReason = (typeof lanePauseReasons)[number];
 
+/** Hashed once: every job asks. Emptied when full, since callers choose the names. */
+const known = new Map<string, Lane>();
+const MOST_KNOWN = 5000;
+
 /**
  * `lane_` and 16 hex digits of a hash: model names hold slashes and colons, which neither a path nor a queue name takes.
  */
 export function laneOf(provider: string, model: string, credential: string): Lane {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([provider, model, credential]))
-    .digest('hex');
-  return { id: `lane_${hash.slice(0, 16)}`, provider, model, credential };
+  const key = JSON.stringify([provider, model, credential]);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const hash = createHash('sha256').update(key).digest('hex');
+  const lane = { id: `lane_${hash.slice(0, 16)}`, provider, model, credential };
+  if (known.size === MOST_KNOWN) known.clear();
+  known.set(key, lane);
+  return lane;
 }
 
 export const laneIdPattern = /^lane_[0-9a-f]{16}$/;

@@ -1,0 +1,41 @@
+import type { Spread } from '../measure/statistics.ts';
+import type { Row } from './summary.ts';
+
+/** The rows as text for a terminal: median, and least and most over the rounds in parentheses. */
+export function renderTable(rows: readonly Row[]): string {
+  const lines = [
+    ['', 'nightshift', 'tutorial', 'ratio', 'bar'],
+    ...rows.map((row) => [
+      `${row.what}, ${row.unit}`,
+      show(row.sides.nightshift, row.unit),
+      show(row.sides.tutorial, row.unit),
+      show(row.ratio, 'ratio'),
+      showBar(row),
+    ]),
+  ];
+  const widths = [0, 1, 2, 3].map((column) =>
+    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
+  );
+  return lines
+    .map((cells) =>
+      cells
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function show(spread: Spread | null | undefined, unit: Row['unit'] | 'ratio'): string {
+  if (spread == null) return '–';
+  const digits = unit === 'jobs/s' ? 0 : 2;
+  const { median, min, max } = spread;
+  if (min === max) return median.toFixed(digits);
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+}
+
+function showBar({ bar }: Row): string {
+  if (bar === null) return '';
+  const sign = bar.kind === 'at least' ? '≥' : '≤';
+  return `${bar.of} ${sign} ${bar.value}: ${bar.met ? 'met' : 'MISSED'}`;
+}
