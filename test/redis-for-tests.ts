@@ -1,5 +1,6 @@
-import { findOrStartRedis } from '@nightshift/local';
 import type { TestProject } from 'vitest/node';
+// By its path: a global set-up is loaded without the workspace's `source` condition.
+import { findOrStartRedis } from '../packages/local/src/index.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -89,7 +89,7 @@ export async function startWorker(
 
   await subscriber.subscribe(keys.channels.control, (message) => {
     const [command, jobId] = message.split(' ');
-    if (command === 'abort' && jobId !== undefined) inFlight.abort(jobId);
+    if (command === 'abort' && jobId !== undefined) inFlight.withdraw(jobId);
   });
   subscriber.onResumed(() => {
     inFlight.recheck(attempts).catch((error: unknown) => {

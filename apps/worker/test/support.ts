@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { freePort, startProcess, startSimulator } from '@nightshift/local';
+import { startProcess, startSimulator } from '@nightshift/local';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { deliveryId, isSettled, newJobId, type Job, type NewJob } from '@nightshift/shared/job';
 import { laneOf } from '@nightshift/shared/lane';
@@ -161,5 +161,3 @@ export async function startWorkerProcess(
     readyWhen: /worker\.ready/,
   });
 }
-
-export { freePort };

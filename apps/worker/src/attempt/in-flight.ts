@@ -1,18 +1,21 @@
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
+import type { AbortReason } from './outcome.ts';
 
 /** The calls that this process has at providers now, by job. */
 export interface InFlight {
   readonly size: number;
   /** Registers a call; returns how to forget it. */
-  add(claim: Claim, abort: () => void): () => void;
+  add(claim: Claim, abort: (reason: AbortReason) => void): () => void;
   /** Aborts the call of a job that is not ours any more. */
-  abort(jobId: string): void;
+  withdraw(jobId: string): void;
+  /** Aborts all calls: this worker stops, and other workers are to make them. */
+  handOffAll(): void;
   /** After messages may have been missed: aborts every call whose record has moved on. */
   recheck(attempts: AttemptStore): Promise<void>;
 }
 
 export function createInFlight(): InFlight {
-  const calls = new Map<string, { claim: Claim; abort: () => void }>();
+  const calls = new Map<string, { claim: Claim; abort: (reason: AbortReason) => void }>();
   return {
     get size() {
       return calls.size;
@@ -24,13 +27,16 @@ export function createInFlight(): InFlight {
         if (calls.get(claim.jobId) === entry) calls.delete(claim.jobId);
       };
     },
-    abort: (jobId) => {
-      calls.get(jobId)?.abort();
+    withdraw: (jobId) => {
+      calls.get(jobId)?.abort('withdrawn');
+    },
+    handOffAll: () => {
+      for (const { abort } of calls.values()) abort('handed_off');
     },
     recheck: async (attempts) => {
       const entries = [...calls.values()];
       const held = await attempts.stillHeld(entries.map(({ claim }) => claim));
-      for (const [at, entry] of entries.entries()) if (held[at] === false) entry.abort();
+      for (const [at, entry] of entries.entries()) if (held[at] === false) entry.abort('withdrawn');
     },
   };
 }

@@ -129,16 +129,14 @@ async function call(
     abortReason ??= reason;
     controller.abort();
   };
-  const onStopping = (): void => abort('handed_off');
   if (stopping.aborted) abort('handed_off');
-  stopping.addEventListener('abort', onStopping, { once: true });
   const expiresInMs = claim.expiresAtMs === null ? Infinity : claim.expiresAtMs - claim.nowMs;
   const timeoutMs = configuration.retry.attemptTimeoutMs;
   const timer = setTimeout(
     () => abort(expiresInMs < timeoutMs ? 'withdrawn' : 'timed_out'),
     Math.max(0, Math.min(timeoutMs, expiresInMs, 2 ** 31 - 1)),
   );
-  const forget = inFlight.add(claim, () => abort('withdrawn'));
+  const forget = inFlight.add(claim, abort);
   try {
     const answer = await lane.provider.call({
       endpoint: claim.endpoint,
@@ -150,7 +148,6 @@ async function call(
   } finally {
     forget();
     clearTimeout(timer);
-    stopping.removeEventListener('abort', onStopping);
   }
 }
 

@@ -126,6 +126,7 @@ export function createFleet(options: FleetOptions): Fleet {
     while (inFlight.size > 0 && clock.monotonic() < deadline) await clock.sleep(20);
     if (inFlight.size > 0) logger.info({ calls: inFlight.size }, 'worker.handing_off');
     stopping.abort(new Error('the worker stops'));
+    inFlight.handOffAll();
     await Promise.all([...workers.values()].map(async (worker) => worker.close()));
     clearTimeout(rebalanceTimer);
     await Promise.all([...providers.values()].map(async (provider) => provider.close()));

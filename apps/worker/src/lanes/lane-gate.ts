@@ -4,7 +4,7 @@ import { laneStanding, type LaneState } from '@nightshift/shared/lane';
 /** Waits up to this long are spent where the job is; longer ones send it back to its queue. */
 const SHORT_WAIT_MS = 1000;
 
-export type Admission = { kind: 'admitted'; isProbe: boolean } | { kind: 'not_now' };
+type Admission = { kind: 'admitted'; isProbe: boolean } | { kind: 'not_now' };
 
 /**
  * Whether this process may call its lane now. Follows the lane's shared state; instants are turned into this

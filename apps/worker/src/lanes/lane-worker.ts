@@ -16,11 +16,14 @@ import { createLaneGate } from './lane-gate.ts';
 import type { Slots } from './slots.ts';
 
 /**
- * A lock outlives a Redis outage of 20 s: renewed every 4 s at the latest, it has 22 s left when Redis goes, and the
- * reconnect takes up to one. A dead machine's jobs are running again after the lock and two checks: 26 + 2 × 1.5 s.
+ * A lock outlives a Redis outage of 20 s: renewed every 2 s at the latest, it has 22 s left when Redis goes, and the
+ * reconnect takes up to one. A dead machine's jobs are running again after the lock and two checks: 24 + 2 × 1.5 s.
  * (A dead process's are handed back at once by its rescuer.)
  */
-const LOCK = { lockDuration: 26_000, lockRenewTime: 4000, stalledInterval: 1500 };
+const LOCK = { lockDuration: 24_000, lockRenewTime: 2000, stalledInterval: 1500 };
+
+/** A reader whose jobs end all the time looks by itself; one with long calls is woken this often at most. */
+const WAKE_MS = 250;
 
 const deliveryData = z.object({ v: z.literal(1), tenant: z.string() });
 
@@ -55,6 +58,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const gate = createLaneGate(clock, stopping);
   const held: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
 
@@ -217,7 +221,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       const limit = gate.probing ? 1 : Math.max(1, held[priority] + slots.free(priority));
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
-      if (stoodAtLimit && !worker.isPaused()) {
+      if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {
+        wakeAtMs[priority] = clock.monotonic() + WAKE_MS;
         void worker.pause(true);
         void worker.resume();
       }

@@ -6,10 +6,11 @@ import {
   AnswerTooLargeError,
   createThinFetch,
   type Capture,
+  type SentHeaders,
   type WireAnswer,
 } from './thin-fetch.ts';
 
-export interface ProviderRequest {
+interface ProviderRequest {
   endpoint: Endpoint;
   /** JSON, sent byte for byte. */
   body: string;
@@ -38,6 +39,31 @@ type FetchOptions = NonNullable<OpenAI.RequestOptions['fetchOptions']>;
 /** The SDK's own timer must never be the one that ends a call: the attempt's signal is. */
 const NEVER_MS = 2 ** 31 - 1;
 
+type BuiltRequest = Awaited<ReturnType<OpenAI['buildRequest']>>;
+
+/**
+ * The SDK, with what it builds for an endpoint remembered: two calls' URL and headers differ in nothing, and putting
+ * them together is half of what a call costs. Everything else of a call goes the SDK's way.
+ */
+class Client extends OpenAI {
+  readonly #built = new Map<string, { url: string; timeout: number; headers: SentHeaders }>();
+
+  override async buildRequest(
+    ...[options, attempt]: Parameters<OpenAI['buildRequest']>
+  ): Promise<BuiltRequest> {
+    let built = this.#built.get(options.path);
+    if (built === undefined) {
+      const { req, url, timeout } = await super.buildRequest(options, attempt);
+      built = { url, timeout, headers: [...(req.headers as Headers)].flat() };
+      this.#built.set(options.path, built);
+    }
+    const { url, timeout, headers } = built;
+    const given = { ...(options.fetchOptions as object), body: options.body as string };
+    const req = { method: options.method, headers: headers as unknown as Headers, ...given };
+    return { url, timeout, req };
+  }
+}
+
 export function createProvider(settings: ProviderSettings, answerBytes: number): Provider {
   const dispatcher = new Agent({
     headersTimeout: 0,
@@ -45,7 +71,7 @@ export function createProvider(settings: ProviderSettings, answerBytes: number):
     connectTimeout: 10_000,
     keepAliveTimeout: 30_000,
   });
-  const client = new OpenAI({
+  const client = new Client({
     // The SDK insists on a key; an engine of one's own may want none and ignores it.
     apiKey: settings.apiKey ?? 'none',
     baseURL: settings.baseUrl,
@@ -65,12 +91,13 @@ export function createProvider(settings: ProviderSettings, answerBytes: number):
           captured = answer;
         },
         endsWith: signal,
+        clientRequestId,
       };
       try {
         await client
           .post(endpoint.slice('/v1'.length), {
             body,
-            headers: { 'content-type': 'application/json', 'x-client-request-id': clientRequestId },
+            headers: { 'content-type': 'application/json' },
             fetchOptions: capture as object as FetchOptions,
           })
           .asResponse();

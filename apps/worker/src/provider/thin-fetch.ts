@@ -29,6 +29,8 @@ export class AnswerTooLargeError extends Error {
 export interface Capture {
   onAnswer: (answer: WireAnswer) => void;
   endsWith: AbortSignal;
+  /** Sent as `x-client-request-id`. */
+  clientRequestId: string;
 }
 
 /**
@@ -48,25 +50,28 @@ export function createThinFetch(dispatcher: Dispatcher, answerBytes: number) {
     return target;
   };
   return async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const { onAnswer, endsWith } = init as RequestInit & Partial<Capture>;
+    const { onAnswer, endsWith, clientRequestId, headers: built } = init as RequestInit & Capture;
     const received = await exchange(
       dispatcher,
       {
         ...targetOf(url as string),
         method: init?.method ?? 'GET',
-        headers: init?.headers as Headers,
+        headers: [...(built as unknown as SentHeaders), 'x-client-request-id', clientRequestId],
         body: (init?.body ?? null) as string | null,
       },
       answerBytes,
-      endsWith ?? init?.signal ?? null,
+      endsWith,
     );
     const headers = new ReceivedHeaders(received.headers);
     const body = await decode(received.body, headers.get('content-encoding'), answerBytes);
-    onAnswer?.({ status: received.status, headers, body });
+    onAnswer({ status: received.status, headers, body });
     const answer = new ReceivedAnswer(url as string, received.status, headers, body);
     return answer as unknown as Response;
   };
 }
+
+/** Name, value, name, value … */
+export type SentHeaders = readonly string[];
 
 type RawHeaders = Record<string, string | string[] | undefined>;
 
@@ -81,9 +86,9 @@ async function exchange(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
   limitBytes: number,
-  signal: AbortSignal | null,
+  signal: AbortSignal,
 ): Promise<Received> {
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -91,13 +96,13 @@ async function exchange(
     let headers: RawHeaders = {};
     let abort = (): void => {};
     const onAbort = (): void => abort();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', onAbort, { once: true });
     dispatcher.dispatch(request, {
       onRequestStart: (controller) => {
         abort = () => {
           controller.abort(new Error('the call was aborted'));
         };
-        if (signal?.aborted === true) abort();
+        if (signal.aborted) abort();
       },
       onResponseStart: (_controller, statusCode, received) => {
         status = statusCode;
@@ -109,13 +114,13 @@ async function exchange(
         else chunks.push(chunk);
       },
       onResponseEnd: () => {
-        signal?.removeEventListener('abort', onAbort);
+        signal.removeEventListener('abort', onAbort);
         const [only] = chunks;
         const body = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
         resolve({ status, headers, body });
       },
       onResponseError: (_controller, error) => {
-        signal?.removeEventListener('abort', onAbort);
+        signal.removeEventListener('abort', onAbort);
         reject(error);
       },
     });

@@ -55,7 +55,7 @@ describe('worker processes', () => {
     // All of its slots at most: what it had been answered and not yet recorded counts too.
     expect(calls.length - ids.length).toBeLessThanOrEqual(8);
     for (const job of interrupted) {
-      const again = calls.filter((call) => call.marker === job.id).at(-1);
+      const again = calls.findLast((call) => call.marker === job.id);
       expect((again?.at_ms ?? Infinity) - killedAt).toBeLessThan(10_000);
     }
   });

@@ -13,7 +13,10 @@ export type ConnectionKind = 'request' | 'durable';
 /** ioredis backs off to 20 s by itself; an outage must not outlast itself by that much. */
 const retryStrategy = (times: number): number => Math.min(25 * 2 ** Math.min(times, 6), 1000);
 
-/** A frozen Redis keeps its connections open and answers nothing; a request gives up after this long. */
+/**
+ * A frozen Redis keeps its connections open and answers nothing; requests give up after this long without a byte.
+ * Watched on the socket: ioredis' time-out for each command is a timer for each command.
+ */
 const REQUEST_TIMEOUT_MS = 5000;
 
 /**
@@ -54,7 +57,7 @@ function optionsOf(kind: ConnectionKind): Options {
         ...common,
         maxRetriesPerRequest: 0,
         enableOfflineQueue: false,
-        commandTimeout: REQUEST_TIMEOUT_MS,
+        socketTimeout: REQUEST_TIMEOUT_MS,
       };
 }
 
@@ -138,7 +141,7 @@ export function isRedisAway(error: unknown): boolean {
     code === 'ECONNRESET' ||
     code === 'EPIPE' ||
     code === 'ETIMEDOUT' ||
-    /Connection is closed|Stream isn't writeable|Command timed out|^LOADING|^MASTERDOWN|^READONLY|^MISCONF|^CLUSTERDOWN|max retries per request/.test(
+    /Connection is closed|Socket timeout|Stream isn't writeable|Command timed out|^LOADING|^MASTERDOWN|^READONLY|^MISCONF|^CLUSTERDOWN|max retries per request/.test(
       error.message,
     )
   );

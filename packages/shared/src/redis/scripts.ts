@@ -20,7 +20,7 @@ const names = [
   'take-probe',
   'open-lane',
 ] as const;
-export type ScriptName = (typeof names)[number];
+type ScriptName = (typeof names)[number];
 
 /** Runs a script by name: sent by its hash, loaded again by itself after a restart or a SCRIPT FLUSH. */
 export type RunScript = (
@@ -48,7 +48,7 @@ export function loadScripts(connection: RedisConnection): RunScript {
 }
 
 /** The text of a script, with each `--#include lib/NAME` replaced by that file. */
-export function readScript(name: string): string {
+function readScript(name: string): string {
   const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
   return text.replaceAll(/^--#include (\S+)$/gm, (_line, path: string) =>
     readFileSync(new URL(`${path}.lua`, folder), 'utf8'),

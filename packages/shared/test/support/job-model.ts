@@ -20,7 +20,7 @@ export interface ModelJob {
 }
 
 /** A claim that some worker got at some time, and the delivery that it got it by. */
-export interface ModelClaim {
+interface ModelClaim {
   claim: Claim;
   claimId: string;
   delivery: number;
