@@ -212,8 +212,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   gate.onChange(follow);
 
   /**
-   * Each reader may take as many as it holds slots and slots are free: what is taken beyond that would wait here
-   * while another process could have run it. BullMQ looks at a higher number only when one of its jobs ends, so a
+   * Each reader may take as many as it holds slots and slots are free: what is taken beyond that would wait
+   * here while another process could have run it. BullMQ looks at a higher number only when one of its jobs ends, so a
    * reader that stood at its limit is woken.
    */
   const rebalance = (): void => {

@@ -40,7 +40,6 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
         // The events stream is not read by anyone here; without a bound it keeps 10,000 entries for each queue.
         streams: { events: { maxLen: 10 } },
         skipMetasUpdate: false,
-        defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
       });
       queue.on('error', () => {
         // The connection is shared and reports for itself.
