@@ -11,7 +11,7 @@ export interface Slots {
   onChange(listener: () => void): void;
 }
 
-/** One slot in twenty is kept from bulk, so that an interactive job never waits behind a saturated night. */
+/** One slot in twenty is kept from bulk, where there are twenty, so that an interactive job finds one at any time. */
 const INTERACTIVE_SHARE = 0.05;
 
 interface Waiter {
@@ -19,7 +19,7 @@ interface Waiter {
 }
 
 export function createSlots(total: number): Slots {
-  const mostBulk = Math.max(1, total - Math.ceil(total * INTERACTIVE_SHARE));
+  const mostBulk = total - Math.floor(total * INTERACTIVE_SHARE);
   const waiting: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
   const listeners: (() => void)[] = [];
   const used: Record<Priority, number> = { interactive: 0, bulk: 0 };

@@ -7,8 +7,8 @@ const never = new AbortController().signal;
 describe('slots', () => {
   it('keeps some from bulk and none from interactive', async () => {
     const slots = createSlots(64);
-    for (let i = 0; i < 60; i += 1) await slots.take('bulk', never);
-    expect(slots.free('interactive')).toBe(4);
+    for (let i = 0; i < 61; i += 1) await slots.take('bulk', never);
+    expect(slots.free('interactive')).toBe(3);
     const order: string[] = [];
     void slots.take('bulk', never).then(() => order.push('bulk'));
     await slots.take('interactive', never).then(() => order.push('interactive'));
