@@ -36,6 +36,8 @@ function record(value: unknown): Record<string, unknown> | undefined {
     : undefined;
 }
 
+/** A count of tokens. What no count can be, from a provider that is out of order, is not taken for one. */
 function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+  const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  return isCount ? value : undefined;
 }
