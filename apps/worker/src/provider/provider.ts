@@ -43,7 +43,7 @@ type BuiltRequest = Awaited<ReturnType<OpenAI['buildRequest']>>;
 
 /**
  * The SDK, with what it builds for an endpoint remembered: two calls' URL and headers differ in nothing, and putting
- * them together is half of what a call costs. Everything else of a call goes the SDK's way.
+ * them together anew was the largest part of the SDK's share in a profile. Everything else of a call goes the SDK's way.
  */
 class Client extends OpenAI {
   readonly #built = new Map<string, { url: string; timeout: number; headers: SentHeaders }>();
