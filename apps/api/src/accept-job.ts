@@ -47,6 +47,7 @@ export async function acceptJob(
     context.deliveryBuffer.push(job.laneId, job.priority, {
       deliveryId: deliveryId(result.id, 1),
       tenant: job.tenant,
+      tokens: job.tokens,
     });
   }
   return answerAccepted(context, reply, acceptedJob(job, result), waitS);

@@ -5,6 +5,7 @@ import {
   checkDurability,
   connectRedis,
   createAttemptStore,
+  createBudgetStore,
   createJobStore,
   createKeys,
   createLaneStore,
@@ -60,6 +61,7 @@ export async function startWorker(
   const jobs = createJobStore(stores);
   const attempts = createAttemptStore(stores);
   const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
+  const budgets = createBudgetStore({ redis, run, keys });
   const queues = createLaneQueues({ redis, keys });
   const subscriber = createSubscriber(listening);
   const inFlight = createInFlight();
@@ -79,6 +81,7 @@ export async function startWorker(
     redis,
     keys,
     lanes,
+    budgets,
     subscriber,
     configuration,
     concurrency: environment.WORKER_CONCURRENCY,

@@ -64,11 +64,16 @@ export async function createSubmitter(
       runAtMs: null,
       expiresAfterMs: null,
       retryOf: null,
+      tokens: null,
       ...fields,
     };
     const accepted = await jobs.accept(id, job, null);
     if (accepted.kind === 'accepted' && accepted.dueAtMs <= accepted.nowMs) {
-      deliveries.push(lane.id, job.priority, { deliveryId: deliveryId(id, 1), tenant: 'default' });
+      deliveries.push(lane.id, job.priority, {
+        deliveryId: deliveryId(id, 1),
+        tenant: 'default',
+        tokens: job.tokens,
+      });
     }
     return id;
   };

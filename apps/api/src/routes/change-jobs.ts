@@ -86,6 +86,7 @@ export function registerChangeJobs(app: FastifyInstance, context: Context): void
         // The same window again, counted from now.
         expiresAfterMs: job.expiresAtMs === null ? null : job.expiresAtMs - job.createdAtMs,
         retryOf: id,
+        tokens: null,
       },
       idempotency: key === null ? null : { key, content: { call: 'POST /v1/jobs/ID/retry', id } },
       waitS: null,

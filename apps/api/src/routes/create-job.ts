@@ -67,6 +67,7 @@ export function registerCreateJob(app: FastifyInstance, context: Context): void 
       runAtMs: toMs(given.run_at),
       expiresAfterMs: toMs(given.expires_after),
       retryOf: null,
+      tokens: null,
     };
     return acceptJob(context, reply, {
       job,

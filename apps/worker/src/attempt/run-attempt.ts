@@ -3,7 +3,7 @@ import type { Clock } from '@nightshift/shared/clock';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import { costUsd, findPrice } from '@nightshift/shared/usage';
-import type { Provider } from '../provider/index.ts';
+import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { classify } from './classify.ts';
 import { decide, type LaneNews, type NextStep } from './decide.ts';
 import type { InFlight } from './in-flight.ts';
@@ -23,7 +23,11 @@ export interface LaneAccess {
 export interface Reservation {
   /** The one call that tries a paused lane. */
   isProbe: boolean;
-  /** Gives the slot back; the outcome says whether the lane was heard. */
+  /** The call is about to be made. */
+  sent(): void;
+  /** The call is over: the lane's budget learns from it. */
+  heard(outcome: Outcome, answer: ProviderAnswer): void;
+  /** Gives back what was reserved and not used, and the slot; the outcome says whether the lane was heard. */
   end(outcome: Outcome['kind'] | null): Promise<void>;
 }
 
@@ -88,11 +92,13 @@ export async function runAttempt(
 
     // Call.
     const startedMs = clock.monotonic();
+    reservation.sent();
     const { answer, abortReason } = await call(claim, lane, stopping, dependencies);
 
     // Classify.
     const outcome = classify(answer, abortReason, clock.now());
     heard = outcome.kind;
+    reservation.heard(outcome, answer);
     dependencies.onOutcome?.(lane.laneId, outcome.kind, clock.monotonic() - startedMs);
 
     // Decide.

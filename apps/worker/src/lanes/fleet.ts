@@ -1,9 +1,19 @@
-import type { Configuration } from '@nightshift/shared/config';
+import { configuredLimits, type Configuration } from '@nightshift/shared/config';
 import type { Priority } from '@nightshift/shared/job';
 import type { Lane } from '@nightshift/shared/lane';
-import type { Keys, LaneStore, RedisConnection, Subscriber } from '@nightshift/shared/redis';
+import type {
+  BudgetStore,
+  Keys,
+  LaneStore,
+  RedisConnection,
+  Subscriber,
+} from '@nightshift/shared/redis';
 import type { AttemptDependencies } from '../attempt/run-attempt.ts';
 import { createProvider, type Provider } from '../provider/index.ts';
+import { createEngineQueue, noEngineQueue, type EngineQueue } from '../pacing/engine-queue.ts';
+import { createGovernor } from '../pacing/governor.ts';
+import { createLanePacer, type LanePacer } from '../pacing/lane-pacer.ts';
+import { createTokenNeeds } from '../pacing/token-needs.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
 import { createSlots } from './slots.ts';
 
@@ -11,6 +21,7 @@ export interface FleetOptions {
   redis: RedisConnection;
   keys: Keys;
   lanes: LaneStore;
+  budgets: BudgetStore;
   subscriber: Subscriber;
   configuration: Configuration;
   concurrency: number;
@@ -37,6 +48,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const slots = createSlots(options.concurrency);
   const workers = new Map<string, LaneWorker>();
   const providers = new Map<string, Provider>();
+  const engines: EngineQueue[] = [];
   const unserved = new Set<string>();
   const stopping = new AbortController();
   let lookAround: NodeJS.Timeout | undefined;
@@ -66,6 +78,24 @@ export function createFleet(options: FleetOptions): Fleet {
     return provider;
   };
 
+  const pacerOf = (lane: Lane): LanePacer => {
+    const url = configuration.providers.get(lane.provider)?.metricsUrl ?? null;
+    const engine = url === null ? noEngineQueue : createEngineQueue(url, lane.model);
+    engines.push(engine);
+    return createLanePacer({
+      laneId: lane.id,
+      workerId: attempt.workerId,
+      budgets: options.budgets,
+      clock,
+      random: attempt.random,
+      limits: configuredLimits(configuration, lane.provider, lane.model),
+      governor: createGovernor(engine),
+      onFailure: (error) => {
+        logger.warn({ laneId: lane.id, reason: (error as Error).message }, 'lane.not_paced');
+      },
+    });
+  };
+
   const ensure = (lane: Lane): LaneWorker | undefined => {
     const existing = workers.get(lane.id);
     if (existing !== undefined || stopping.signal.aborted) return existing;
@@ -80,6 +110,8 @@ export function createFleet(options: FleetOptions): Fleet {
       ...options,
       lane,
       provider,
+      pacer: pacerOf(lane),
+      needs: createTokenNeeds(),
       slots,
       stopping: stopping.signal,
       onReading: (priority, bullWorkerId) => {
@@ -129,7 +161,7 @@ export function createFleet(options: FleetOptions): Fleet {
     inFlight.handOffAll();
     await Promise.all([...workers.values()].map(async (worker) => worker.close()));
     clearTimeout(rebalanceTimer);
-    await Promise.all([...providers.values()].map(async (provider) => provider.close()));
+    await Promise.all([...providers.values(), ...engines].map(async (each) => each.close()));
   };
 
   return {

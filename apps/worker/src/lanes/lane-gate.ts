@@ -17,6 +17,8 @@ export interface LaneGate {
   admit(): Promise<Admission>;
   /** True while the lane's queues should not be read. `untilMs`: on the monotonic clock, null when unknown. */
   readonly closed: { untilMs: number | null; probeDue: boolean } | null;
+  /** True while calls are held back, for however short a time. */
+  readonly isHolding: boolean;
   /** This process holds the probe: the next job admitted is the one call that tries the lane. */
   startProbe(): void;
   /** The probe's call is over, or nobody used it. */
@@ -82,6 +84,9 @@ export function createLaneGate(clock: Clock, stopping: AbortSignal): LaneGate {
         };
       }
       return coolUntilMs - now > SHORT_WAIT_MS ? { untilMs: coolUntilMs, probeDue: false } : null;
+    },
+    get isHolding() {
+      return paused !== null || coolUntilMs > clock.monotonic();
     },
     startProbe: () => {
       if (paused !== null) probe = 'waiting';

@@ -1,7 +1,12 @@
 import { WaitingError, Worker, type Job } from 'bullmq';
 import { z } from 'zod';
 import { laneQueueOptions, type DeliveryData } from '@nightshift/shared/bullmq';
-import { parseDeliveryId, priorities, type Priority } from '@nightshift/shared/job';
+import {
+  parseDeliveryId,
+  priorities,
+  type Priority,
+  type TokenCounts,
+} from '@nightshift/shared/job';
 import type { Lane, LaneState } from '@nightshift/shared/lane';
 import type { Keys, LaneCalls, LaneStore, RedisConnection } from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
@@ -11,7 +16,9 @@ import {
   type LaneAccess,
   type Reservation,
 } from '../attempt/run-attempt.ts';
-import type { Provider } from '../provider/index.ts';
+import { SHORT_WAIT_MS, type LanePacer, type Pass } from '../pacing/lane-pacer.ts';
+import type { TokenNeeds } from '../pacing/token-needs.ts';
+import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { createLaneGate } from './lane-gate.ts';
 import type { Slots } from './slots.ts';
 
@@ -25,7 +32,11 @@ const LOCK = { lockDuration: 24_000, lockRenewTime: 2000, stalledInterval: 1500 
 /** A reader whose jobs end all the time looks by itself; one with long calls is woken this often at most. */
 const WAKE_MS = 250;
 
-const deliveryData = z.object({ v: z.literal(1), tenant: z.string() });
+const deliveryData = z.object({
+  v: z.literal(1),
+  tenant: z.string(),
+  tokens: z.tuple([z.number(), z.number().nullable(), z.number()]).optional(),
+});
 
 export interface LaneWorkerOptions {
   lane: Lane;
@@ -33,6 +44,8 @@ export interface LaneWorkerOptions {
   redis: RedisConnection;
   keys: Keys;
   lanes: LaneStore;
+  pacer: LanePacer;
+  needs: TokenNeeds;
   slots: Slots;
   stopping: AbortSignal;
   attempt: AttemptDependencies;
@@ -53,7 +66,7 @@ export interface LaneWorker {
 }
 
 export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
-  const { lane, provider, lanes, slots, stopping, attempt } = options;
+  const { lane, provider, lanes, pacer, needs, slots, stopping, attempt } = options;
   const { clock, logger } = attempt;
   const gate = createLaneGate(clock, stopping);
   const held: Record<Priority, number> = { interactive: 0, bulk: 0 };
@@ -62,7 +75,10 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
 
-  const reserve = async (priority: Priority): Promise<Reservation | 'not_now'> => {
+  const reserve = async (
+    priority: Priority,
+    tokens: TokenCounts | null,
+  ): Promise<Reservation | 'not_now'> => {
     for (;;) {
       const admission = await gate.admit();
       if (admission.kind === 'not_now') return 'not_now';
@@ -73,19 +89,65 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';
       }
-      if (!admission.isProbe && gate.closed !== null) {
-        // It closed while the job waited for its slot.
-        release();
-        continue;
-      }
       held[priority] += 1;
-      const end = async (outcome: Outcome['kind'] | null): Promise<void> => {
+      const letGo = (): void => {
         held[priority] -= 1;
         release();
-        if (admission.isProbe) await endProbe(outcome);
       };
-      return { isProbe: admission.isProbe, end };
+      if (admission.isProbe) return reservation(pacer.passFreely(priority), letGo, true, tokens);
+      // Waits in the slot: at its date the call is made at once.
+      const pass =
+        gate.closed === null ? await pacer.acquire(priority, needs.of(tokens)) : 'closed';
+      if (pass === 'not_now') {
+        letGo();
+        return 'not_now';
+      }
+      if (pass !== 'closed' && gate.closed === null) {
+        return reservation(pass, letGo, false, tokens);
+      }
+      // It closed while the job waited.
+      if (pass !== 'closed') pacer.giveBack(pass);
+      letGo();
     }
+  };
+
+  const reservation = (
+    pass: Pass,
+    letGo: () => void,
+    isProbe: boolean,
+    tokens: TokenCounts | null,
+  ): Reservation => {
+    let sentMs: number | null = null;
+    let isOver = false;
+    const over = (outcome: Outcome | null, answer: ProviderAnswer | null): void => {
+      if (isOver) return;
+      isOver = true;
+      if (sentMs === null) pacer.giveBack(pass);
+      else
+        pacer.ended({
+          pass,
+          sentMs,
+          tookMs: clock.monotonic() - sentMs,
+          ...lessonOf(outcome, answer),
+        });
+    };
+    return {
+      isProbe,
+      sent: () => {
+        sentMs = clock.monotonic();
+        pacer.sent(pass);
+      },
+      heard: (outcome, answer) => {
+        if (outcome.kind === 'succeeded' && outcome.usage !== null)
+          needs.learn(tokens, outcome.usage);
+        over(outcome, answer);
+      },
+      end: async (outcome) => {
+        over(null, null);
+        letGo();
+        if (isProbe) await endProbe(outcome);
+      },
+    };
   };
 
   const endProbe = async (outcome: Outcome['kind'] | null): Promise<void> => {
@@ -107,11 +169,11 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     }
   };
 
-  const access = (priority: Priority): LaneAccess => ({
+  const access = (priority: Priority, tokens: TokenCounts | null): LaneAccess => ({
     laneId: lane.id,
     model: lane.model,
     provider,
-    reserve: async () => reserve(priority),
+    reserve: async () => reserve(priority, tokens),
     report: async (news, { isProbe }) => {
       calls.refused += 1;
       const state =
@@ -129,14 +191,19 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     taken[priority] += 1;
     try {
       const { jobId, delivery } = parseDeliveryId(job.id ?? '');
-      const { tenant } = deliveryData.parse(job.data);
-      return await runAttempt({ tenant, jobId, delivery }, access(priority), stopping, {
-        ...attempt,
-        onOutcome: (laneId, outcome, durationMs) => {
-          calls.calls += 1;
-          attempt.onOutcome?.(laneId, outcome, durationMs);
+      const { tenant, tokens } = deliveryData.parse(job.data);
+      return await runAttempt(
+        { tenant, jobId, delivery },
+        access(priority, tokens ?? null),
+        stopping,
+        {
+          ...attempt,
+          onOutcome: (laneId, outcome, durationMs) => {
+            calls.calls += 1;
+            attempt.onOutcome?.(laneId, outcome, durationMs);
+          },
         },
-      });
+      );
     } catch (error) {
       // A defect: the delivery goes round again, and the record counts how often its worker gave up on it.
       logger.error({ err: error, delivery: job.id, laneId: lane.id }, 'attempt.broke');
@@ -182,24 +249,26 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     return { priority, worker };
   });
 
-  /** Reads the queues while the gate is open; at the right time tries a lane that the provider closed. */
+  /** Reads the queues while the lane may be called; at the right time tries one that the provider closed. */
   const follow = (): void => {
     clearTimeout(timer);
     if (stopping.aborted) return;
     const { closed } = gate;
-    for (const { worker } of readers) {
-      if (closed !== null && !worker.isPaused()) void worker.pause(true);
-      if (closed === null && worker.isPaused()) void worker.resume();
+    let nextMs = Infinity;
+    for (const { priority, worker } of readers) {
+      // While the lane is open one priority may still have to wait for its budget.
+      const untilMs = closed === null ? pacer.closedUntil(priority) : null;
+      const mayRead = closed === null && untilMs === null;
+      if (!mayRead && !worker.isPaused()) void worker.pause(true);
+      if (mayRead && worker.isPaused()) void worker.resume();
+      // A little early: what is taken then waits here for its date.
+      if (untilMs !== null) nextMs = Math.min(nextMs, untilMs - SHORT_WAIT_MS);
     }
     rebalance();
-    if (closed === null) return;
-    if (closed.probeDue) void tryProbe();
-    else if (closed.untilMs !== null) {
-      timer = setTimeout(
-        follow,
-        Math.min(Math.max(1, closed.untilMs - clock.monotonic()), 2 ** 31 - 1),
-      );
-    }
+    if (closed?.probeDue === true) void tryProbe();
+    else if (closed !== null && closed.untilMs !== null) nextMs = closed.untilMs;
+    if (nextMs === Infinity) return;
+    timer = setTimeout(follow, Math.min(Math.max(1, nextMs - clock.monotonic()), 2 ** 31 - 1));
   };
   const tryProbe = async (): Promise<void> => {
     if (await lanes.takeProbe(lane.id)) {
@@ -209,7 +278,12 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       timer = setTimeout(follow, 1000);
     }
   };
-  gate.onChange(follow);
+  gate.onChange(() => {
+    // Reservations made before a cool-down would all be used at its end.
+    if (gate.isHolding) pacer.recall();
+    follow();
+  });
+  pacer.onChange(follow);
 
   /**
    * Each reader may take as many as it holds slots and slots are free: what is taken beyond that would wait
@@ -218,7 +292,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
-      const limit = gate.probing ? 1 : Math.max(1, held[priority] + slots.free(priority));
+      const room = Math.min(slots.free(priority), pacer.room(priority));
+      const limit = gate.probing ? 1 : Math.max(1, held[priority] + room);
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {
@@ -233,6 +308,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     lane,
     update: (state) => {
       gate.update(state);
+      pacer.refresh();
     },
     rebalance,
     takeCalls: () => {
@@ -246,7 +322,25 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     },
     close: async () => {
       clearTimeout(timer);
+      await pacer.close();
       await Promise.all(readers.map(async ({ worker }) => worker.close()));
     },
+  };
+}
+
+/** What the budget learns from a call. */
+function lessonOf(outcome: Outcome | null, answer: ProviderAnswer | null) {
+  const headers = answer?.kind === 'answered' ? answer.headers : null;
+  const status = answer?.kind === 'answered' ? answer.status : null;
+  const usage = outcome?.kind === 'succeeded' ? outcome.usage : null;
+  const isRefused = outcome?.kind === 'rate_limited';
+  const isLate = outcome?.kind === 'retryable' && outcome.code === 'request_timeout';
+  return {
+    headers,
+    refused: isRefused,
+    overloaded: isRefused || isLate || status === 503 || status === 529,
+    succeeded: outcome?.kind === 'succeeded',
+    usedTokens: usage?.totalTokens ?? null,
+    outputTokens: usage?.outputTokens ?? 0,
   };
 }

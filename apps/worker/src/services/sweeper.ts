@@ -46,7 +46,7 @@ export function createSweeper({
         await queues.add(
           first.laneId,
           first.priority,
-          group.map(({ deliveryId }) => ({ deliveryId, tenant })),
+          group.map(({ deliveryId, tokens }) => ({ deliveryId, tenant, tokens })),
         );
         await jobs.confirmDeliveries(
           tenant,

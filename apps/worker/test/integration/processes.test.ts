@@ -122,6 +122,7 @@ describe('worker processes', () => {
         runAtMs: null,
         expiresAfterMs: null,
         retryOf: null,
+        tokens: null,
       },
       null,
     );

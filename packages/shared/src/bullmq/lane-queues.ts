@@ -1,16 +1,19 @@
 import { Queue, type RedisClient } from 'bullmq';
-import { priorities, type Priority } from '../job/index.ts';
+import { priorities, type Priority, type TokenCounts } from '../job/index.ts';
 import type { Keys, RedisConnection } from '../redis/index.ts';
 
 /** What a BullMQ job carries; its id is the delivery id, `JOB_ID.NUMBER`. The truth is in the record. */
 export interface DeliveryData {
   v: 1;
   tenant: string;
+  /** For the worker that reserves its call. */
+  tokens?: TokenCounts;
 }
 
 export interface Delivery {
   deliveryId: string;
   tenant: string;
+  tokens: TokenCounts | null;
 }
 
 /** addBulk is one pipeline; larger ones hold up the other commands of the connection. */
@@ -59,9 +62,9 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
       const queue = queueOf(laneId, priority);
       for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
         await queue.addBulk(
-          deliveries.slice(from, from + MOST_AT_ONCE).map(({ deliveryId, tenant }) => ({
+          deliveries.slice(from, from + MOST_AT_ONCE).map(({ deliveryId, tenant, tokens }) => ({
             name: 'job',
-            data: { v: 1, tenant },
+            data: { v: 1, tenant, ...(tokens !== null && { tokens }) },
             opts: { jobId: deliveryId },
           })),
         );

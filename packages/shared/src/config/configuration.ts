@@ -10,6 +10,11 @@ const wholePositive = z
   .int('must be a whole number of at least 1')
   .min(1, 'must be a whole number of at least 1');
 
+const limits = z.strictObject({
+  requests_per_minute: positive('a number above 0').optional(),
+  tokens_per_minute: positive('a number above 0').optional(),
+});
+
 const provider = z.strictObject({
   /** With the version: `https://api.openai.com/v1`. */
   base_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
@@ -19,12 +24,21 @@ const provider = z.strictObject({
     .regex(/^[A-Z_][A-Z0-9_]*$/i, 'must be the name of an environment variable')
     .optional(),
   headers: z.record(z.string(), z.string()).default({}),
+  /** For each of its lanes; a provider's own headers may lower them, never raise them. */
+  limits: limits.optional(),
+  /**
+   * The Prometheus page of an engine of one's own, read for the length of its queue; null for none. Without a setting it is
+   * `/metrics` beside the `/v1` of a `base_url` without TLS.
+   */
+  metrics_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).nullish(),
 });
 
 const route = z.strictObject({
   /** A model name, or the beginning of one and `*`. */
   match: z.string().min(1, 'must be a model name or a pattern that ends in *'),
   provider: z.string(),
+  /** Instead of the provider's. */
+  limits: limits.optional(),
 });
 
 const price = z.strictObject({
@@ -71,12 +85,21 @@ export interface ProviderSettings {
   credential: string;
   apiKey: string | null;
   headers: Readonly<Record<string, string>>;
+  limits: LimitSettings;
+  /** Where the engine tells the length of its queue, or null. */
+  metricsUrl: string | null;
+}
+
+/** Per minute; what is not set is not limited by us. */
+export interface LimitSettings {
+  requests?: number;
+  tokens?: number;
 }
 
 export interface Configuration {
   providers: ReadonlyMap<string, ProviderSettings>;
   /** In order; the first that matches a model serves it. */
-  routes: readonly { match: string; provider: string }[];
+  routes: readonly { match: string; provider: string; limits?: LimitSettings }[];
   limits: { jobBodyBytes: number; lanes: number; answerBytes: number };
   retry: RetryPolicy;
   prices: PriceTable;
@@ -123,21 +146,31 @@ export function readConfiguration(
       credential: variable ?? 'default',
       apiKey: variable === undefined ? null : environment[variable] || null,
       headers: settings.headers,
+      limits: limitsOf(settings.limits),
+      metricsUrl:
+        settings.metrics_url === undefined ? ownMetrics(settings.base_url) : settings.metrics_url,
     });
   }
   if (providers.size === 0) {
+    // Empty counts as not set, as in a Compose file.
+    const baseUrl = environment['OPENAI_BASE_URL'] || 'https://api.openai.com/v1';
     providers.set('default', {
       name: 'default',
-      // Empty counts as not set, as in a Compose file.
-      baseUrl: (environment['OPENAI_BASE_URL'] || 'https://api.openai.com/v1').replace(/\/+$/, ''),
+      baseUrl: baseUrl.replace(/\/+$/, ''),
       credential: 'default',
       apiKey: environment['OPENAI_API_KEY'] || null,
       headers: {},
+      limits: {},
+      metricsUrl: ownMetrics(baseUrl),
     });
   }
   const [onlyProvider] = providers.keys();
   const routes =
-    file.models ??
+    file.models?.map(({ match, provider: name, limits: own }) => ({
+      match,
+      provider: name,
+      ...(own !== undefined && { limits: limitsOf(own) }),
+    })) ??
     (providers.size === 1 && onlyProvider !== undefined
       ? [{ match: '*', provider: onlyProvider }]
       : []);
@@ -212,14 +245,46 @@ function describeSetting(path: readonly PropertyKey[], value: unknown): string {
   return mayBeSecret && value !== undefined ? '(hidden)' : describeValue(value);
 }
 
+function limitsOf(given: z.output<typeof limits> | undefined): LimitSettings {
+  return {
+    ...(given?.requests_per_minute !== undefined && { requests: given.requests_per_minute }),
+    ...(given?.tokens_per_minute !== undefined && { tokens: given.tokens_per_minute }),
+  };
+}
+
+/** A service out in the world has TLS and no such page. */
+function ownMetrics(baseUrl: string): string | null {
+  if (!URL.canParse(baseUrl)) return null;
+  const url = new URL(baseUrl);
+  if (url.protocol !== 'http:') return null;
+  url.pathname = `${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}/metrics`;
+  url.search = '';
+  return url.href;
+}
+
+/** What the configuration allows a lane: its route's limits, or its provider's. */
+export function configuredLimits(
+  configuration: Configuration,
+  providerName: string,
+  model: string,
+): LimitSettings {
+  const route = findRoute(configuration, model);
+  if (route?.provider === providerName && route.limits !== undefined) return route.limits;
+  return configuration.providers.get(providerName)?.limits ?? {};
+}
+
+function findRoute(configuration: Configuration, model: string) {
+  return configuration.routes.find(({ match }) =>
+    match.endsWith('*') ? model.startsWith(match.slice(0, -1)) : model === match,
+  );
+}
+
 /** The provider that serves a model: the first route that matches, or undefined. */
 export function routeModel(
   configuration: Configuration,
   model: string,
 ): ProviderSettings | undefined {
-  const found = configuration.routes.find(({ match }) =>
-    match.endsWith('*') ? model.startsWith(match.slice(0, -1)) : model === match,
-  );
+  const found = findRoute(configuration, model);
   return found === undefined ? undefined : configuration.providers.get(found.provider);
 }
 

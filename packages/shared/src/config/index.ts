@@ -1,8 +1,10 @@
 export {
+  configuredLimits,
   loadConfiguration,
   readConfiguration,
   routeModel,
   type Configuration,
+  type LimitSettings,
   type ProviderSettings,
   type RetryPolicy,
 } from './configuration.ts';

@@ -1,3 +1,6 @@
+/** What a request will be charged: input tokens, most output tokens or null where it does not say, choices. */
+export type TokenCounts = readonly [number, number | null, number];
+
 /**
  * A delivery is one appearance of a job in a queue: `JOB_ID.NUMBER`. Each later delivery of a job has the next
  * number, so that a leftover of an earlier one is recognised and dropped, and never mistaken for the present one.

@@ -1,4 +1,4 @@
-export { deliveryId, parseDeliveryId } from './delivery.ts';
+export { deliveryId, parseDeliveryId, type TokenCounts } from './delivery.ts';
 export {
   endpoints,
   isSettled,

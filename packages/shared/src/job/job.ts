@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 import { systemClock } from '../clock/index.ts';
 import type { Usage } from '../usage/usage.ts';
+import type { TokenCounts } from './delivery.ts';
 
 /** The provider calls that a job can make; also the paths under the provider's base URL, after `/v1`. */
 export const endpoints = [
@@ -75,6 +76,8 @@ export interface NewJob {
   runAtMs: number | null;
   expiresAfterMs: number | null;
   retryOf: string | null;
+  /** Null: unknown. */
+  tokens: TokenCounts | null;
 }
 
 /** A job's record. Instants are unix milliseconds on Redis' clock. */

@@ -1,4 +1,11 @@
 export {
+  laneBudgetSchema,
+  limitsOf,
+  type LaneBudget,
+  type LaneLimits,
+  type LimitSource,
+} from './budget.ts';
+export {
   laneIdPattern,
   laneOf,
   lanePauseReasons,

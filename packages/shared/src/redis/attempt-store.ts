@@ -1,4 +1,10 @@
-import { deliveryId, type Endpoint, type Priority, type WaitReason } from '../job/index.ts';
+import {
+  deliveryId,
+  type Endpoint,
+  type Priority,
+  type TokenCounts,
+  type WaitReason,
+} from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
 import type { JobStoreOptions } from './job-store.ts';
 
@@ -50,6 +56,15 @@ export interface Release {
   charged: boolean;
   /** For the event log: `rate_limited`, `backoff`, `handed_off` … */
   detail: string;
+}
+
+/** A delivery that is to be put into its queue. */
+export interface DueDelivery {
+  deliveryId: string;
+  jobId: string;
+  laneId: string;
+  priority: Priority;
+  tokens: TokenCounts | null;
 }
 
 export type AttemptStore = ReturnType<typeof createAttemptStore>;
@@ -187,28 +202,31 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
      * Deliveries of a tenant whose instant has come, for a while; see take-due.lua. One whose job has moved on is
      * removed on the way.
      */
-    takeDue: async (
-      tenant: string,
-      limit: number,
-      holdMs: number,
-    ): Promise<{ deliveryId: string; jobId: string; laneId: string; priority: Priority }[]> => {
+    takeDue: async (tenant: string, limit: number, holdMs: number): Promise<DueDelivery[]> => {
       const of = keys.tenant(tenant);
       const entries = (await run('take-due', [of.outbox], [limit, holdMs])) as string[];
       const taken = await Promise.all(
         entries.map(async (entry) => {
           const jobId = entry.slice(0, entry.lastIndexOf('.'));
-          const [status, delivery, laneId, priority] = await redis.hmget(
+          const [status, delivery, laneId, priority, tokens] = await redis.hmget(
             of.job(jobId),
             'status',
             'delivery',
             'lane',
             'priority',
+            'tokens',
           );
           if (status !== 'queued' || deliveryId(jobId, Number(delivery)) !== entry || !laneId) {
             await redis.zrem(of.outbox, entry);
             return undefined;
           }
-          return { deliveryId: entry, jobId, laneId, priority: priority as Priority };
+          return {
+            deliveryId: entry,
+            jobId,
+            laneId,
+            priority: priority as Priority,
+            tokens: tokens ? (JSON.parse(tokens) as TokenCounts) : null,
+          };
         }),
       );
       return taken.filter((entry) => entry !== undefined);

@@ -4,9 +4,18 @@ export {
   type AttemptStore,
   type BeginResult,
   type Claim,
+  type DueDelivery,
   type Release,
   type Settlement,
 } from './attempt-store.ts';
+export {
+  createBudgetStore,
+  type BudgetStore,
+  type CallStamp,
+  type LimitNews,
+  type PaceReply,
+  type PaceTurn,
+} from './budget-store.ts';
 export {
   connectRedis,
   isRedisAway,

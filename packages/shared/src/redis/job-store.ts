@@ -100,6 +100,7 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
           ? []
           : ['metadata', JSON.stringify(job.metadata)]),
         ...(job.retryOf === null ? [] : ['retry_of', job.retryOf]),
+        ...(job.tokens === null ? [] : ['tokens', JSON.stringify(job.tokens)]),
       ])) as [AcceptResult['kind'], string | number, number | undefined];
       if (kind === 'accepted') return { kind, id, nowMs: Number(second), dueAtMs: Number(due) };
       return { kind, id: String(second) };

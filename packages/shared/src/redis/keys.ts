@@ -33,6 +33,8 @@ export function createKeys(prefix: string) {
       return {
         /** Hash: cool-down, pauses, probe. */
         state: `${base}:state`,
+        /** String: what the fleet believes of the provider's limits, as JSON; see lane/budget.ts. */
+        budget: `${base}:budget`,
         /** Hash: calls and refusals per ten seconds, newest minutes only. */
         calls: (bucket: number) => `${base}:calls:${bucket}`,
         /** Prefix of the lane's BullMQ keys. */

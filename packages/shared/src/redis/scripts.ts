@@ -19,6 +19,7 @@ const names = [
   'pause-lane',
   'take-probe',
   'open-lane',
+  'pace-lane',
 ] as const;
 type ScriptName = (typeof names)[number];
 

@@ -87,6 +87,7 @@ export function newJob(tenant: string, more: Partial<NewJob> = {}): NewJob {
     runAtMs: null,
     expiresAfterMs: null,
     retryOf: null,
+    tokens: null,
     ...more,
   };
 }

@@ -1,0 +1,413 @@
+import type { Clock } from '@nightshift/shared/clock';
+import type { Priority } from '@nightshift/shared/job';
+import type { BudgetStore, CallStamp, PaceReply, PaceTurn } from '@nightshift/shared/redis';
+import type { AnswerHeaders } from '../provider/index.ts';
+import { FIRST_LIMIT } from './concurrency.ts';
+import { readLimits } from './limit-headers.ts';
+import { createRedisClock } from './redis-clock.ts';
+import { createWindowReader } from './window.ts';
+
+/** Waits up to this long are spent where the job is; longer ones send it back to its queue. */
+export const SHORT_WAIT_MS = 1000;
+/** What was learnt of the lane is asked for again before a call when it is older. */
+const STALE_MS = 2000;
+/** Between two turns at the budget: while calls need reservations, and while they do not. */
+const TURN_MS = { limited: 200, open: 500 };
+/** An interactive job does not wait for the next turn; this keeps a burst of them in one. */
+const SOON_MS = 10;
+const RETRY_MS = 500;
+const LEAVING_MS = 300;
+const MOST_WANTED = 500;
+/** How much work the jobs that wait here for their date are, in time. */
+const WAITING_MS = 600;
+
+/** The right to make one call. */
+export interface Pass {
+  readonly priority: Priority;
+  readonly tokens: number;
+  /** Null where the lane has no limits: nothing was reserved. */
+  readonly stamp: CallStamp | null;
+}
+
+/** What a call came to, for the budget. */
+export interface CallReport {
+  pass: Pass;
+  /** When it was sent, on the monotonic clock. */
+  sentMs: number;
+  tookMs: number;
+  /** Null when nobody answered. */
+  headers: AnswerHeaders | null;
+  refused: boolean;
+  /** 503, 529, or no answer in time: more calls at once make it worse. */
+  overloaded: boolean;
+  succeeded: boolean;
+  /** Tokens as the provider counted them, or null. */
+  usedTokens: number | null;
+  outputTokens: number;
+}
+
+/** Decides how many calls at once a lane without limits may have; one worker of the fleet asks it. */
+export interface Governor {
+  /** Null: leave it as it is. */
+  decide(reply: PaceReply, nowMs: number): { limit: number; state: string } | null;
+}
+
+export interface LanePacer {
+  /** Waits for the right to call; `not_now` when that takes longer than a moment. */
+  acquire(priority: Priority, tokens: number): Promise<Pass | 'not_now'>;
+  /** For a call that must be made whatever the budget says: the one that tries a paused lane. */
+  passFreely(priority: Priority): Pass;
+  /** The call was not made. */
+  giveBack(pass: Pass): void;
+  /** The call is about to be made. */
+  sent(pass: Pass): void;
+  /** The call is over, whatever came of it. */
+  ended(report: CallReport): void;
+  /** How many jobs of this priority may wait here beside those that are called. */
+  room(priority: Priority): number;
+  /** Until when this priority's queue should not be read, on the monotonic clock; null when it should. */
+  closedUntil(priority: Priority): number | null;
+  /** Whether the lane is held back for now by a cool-down: reservations made before it are void. */
+  recall(): void;
+  /** The lane changed: ask for what holds now. */
+  refresh(): void;
+  readonly view: PaceReply | null;
+  readonly roundTrips: number;
+  onChange(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+interface Waiter {
+  priority: Priority;
+  tokens: number;
+  resolve: (pass: Pass | 'not_now') => void;
+  dated: { stamp: CallStamp; timer: NodeJS.Timeout } | null;
+}
+
+export interface LanePacerOptions {
+  laneId: string;
+  workerId: string;
+  budgets: BudgetStore;
+  clock: Clock;
+  random: () => number;
+  limits: PaceTurn['limits'];
+  governor: Governor;
+  onFailure: (error: unknown) => void;
+}
+
+const noDone = (): PaceTurn['done'] => ({ calls: 0, ms: 0, output: 0, overloaded: 0, refused: 0 });
+
+/**
+ * One process's part of a lane's budget. Asks for dated reservations for all that waits here in one script call, gives
+ * back what it does not use, and tells what the answers said. While the lane has no limits it asks for nothing.
+ */
+export function createLanePacer(options: LanePacerOptions): LanePacer {
+  const { laneId, clock, budgets, random, governor } = options;
+  const redisClock = createRedisClock();
+  const windows = { requests: createWindowReader(), tokens: createWindowReader() };
+  const waiters: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
+  const listeners: (() => void)[] = [];
+  const closedUntilMs: Record<Priority, number> = { interactive: -Infinity, bulk: -Infinity };
+  let view: PaceReply | null = null;
+  let askedAtMs = -Infinity;
+  let calling = 0;
+  let roundTrips = 0;
+  let underway: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let dueMs = Infinity;
+  let closed = false;
+  // Since the last turn.
+  let called = 0;
+  let answered = 0;
+  let done = noDone();
+  let exceeded = 0;
+  let returned: PaceTurn['returned'];
+  let news: PaceTurn['news'];
+  let refused: PaceTurn['refused'];
+  let decided: PaceTurn['concurrency'];
+  let hasNews = false;
+
+  const isFresh = (): boolean => view !== null && clock.monotonic() - askedAtMs < STALE_MS;
+  const undated = (priority: Priority): Waiter[] =>
+    [...waiters[priority]].filter(({ dated }) => dated === null);
+
+  const schedule = (atMs: number): void => {
+    if (closed || atMs >= dueMs) return;
+    dueMs = atMs;
+    clearTimeout(timer);
+    timer = setTimeout(() => void turn(), Math.max(0, atMs - clock.monotonic()));
+  };
+
+  /** Plans the next turn by what is waiting, running and not told yet. */
+  const plan = (): void => {
+    const everyMs = view?.limited === true ? TURN_MS.limited : TURN_MS.open;
+    const spacedMs = askedAtMs + everyMs * Math.max(1, (view?.workers ?? 1) / 20);
+    const needsView = !isFresh() || view?.limited === true;
+    if (needsView && undated('interactive').length > 0) {
+      schedule(Math.max(askedAtMs + SOON_MS, closedUntilMs.interactive));
+    }
+    if (needsView && undated('bulk').length > 0) {
+      schedule(isFresh() ? Math.max(spacedMs, closedUntilMs.bulk) : askedAtMs + SOON_MS);
+    }
+    if (hasNews || calling > 0) schedule(spacedMs);
+    // Who hears of limits must tell the others at once.
+    if (hasNews && news !== undefined && view?.limited === false) schedule(askedAtMs + SOON_MS);
+    if (hasNews && view?.cold === true) schedule(askedAtMs + SOON_MS);
+  };
+
+  const takeTurn = (wanted: readonly Waiter[]): PaceTurn => {
+    const given: PaceTurn = {
+      worker: options.workerId,
+      in_flight: calling,
+      waiting: waiters.interactive.size + waiters.bulk.size,
+      called,
+      answered,
+      done,
+      exceeded,
+      ...(returned !== undefined && { returned }),
+      ...(news !== undefined && { news }),
+      ...(refused !== undefined && { refused }),
+      random: random(),
+      limits: options.limits,
+      wanted: wanted.map(({ priority, tokens }) => [priority, tokens]),
+      governor: true,
+      first_concurrency: FIRST_LIMIT,
+      ...(decided !== undefined && { concurrency: decided }),
+    };
+    called = 0;
+    answered = 0;
+    done = noDone();
+    exceeded = 0;
+    returned = undefined;
+    news = undefined;
+    refused = undefined;
+    decided = undefined;
+    hasNews = false;
+    return given;
+  };
+
+  const turn = async (): Promise<void> => {
+    clearTimeout(timer);
+    dueMs = Infinity;
+    if (underway !== null) {
+      await underway;
+      plan();
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    underway = promise;
+    const wanted = [...undated('interactive'), ...undated('bulk')].slice(0, MOST_WANTED);
+    const sentMs = clock.monotonic();
+    askedAtMs = sentMs;
+    try {
+      roundTrips += 1;
+      const reply = await budgets.pace(laneId, takeTurn(wanted));
+      redisClock.learn(sentMs, clock.monotonic(), reply.nowMs);
+      view = reply;
+      decided = governor.decide(reply, clock.monotonic()) ?? undefined;
+      apply(reply, wanted);
+    } catch (error) {
+      // What was told is lost with it: the next answers tell it again.
+      options.onFailure(error);
+      askedAtMs = clock.monotonic() + RETRY_MS;
+    } finally {
+      underway = null;
+      resolve();
+    }
+    plan();
+    changed();
+  };
+
+  const apply = (reply: PaceReply, wanted: readonly Waiter[]): void => {
+    const nowMs = clock.monotonic();
+    for (const priority of ['interactive', 'bulk'] as const) {
+      const again = reply.comesAgainMs[priority];
+      closedUntilMs[priority] = again === undefined ? -Infinity : redisClock.monotonicAt(again);
+    }
+    if (!reply.limited) {
+      pump();
+      return;
+    }
+    for (const [at, waiter] of wanted.entries()) {
+      const grant = reply.grants[at];
+      if (grant == null) continue;
+      if (!waiters[waiter.priority].has(waiter)) {
+        putBack(grant.stamp.epoch, waiter.tokens);
+        continue;
+      }
+      const wait = redisClock.monotonicAt(grant.dateMs) - nowMs;
+      const timerOfDate = setTimeout(() => release(waiter), Math.max(0, wait));
+      waiter.dated = { stamp: grant.stamp, timer: timerOfDate };
+    }
+    for (const priority of ['interactive', 'bulk'] as const) {
+      if (closedUntilMs[priority] - nowMs <= SHORT_WAIT_MS) continue;
+      for (const waiter of undated(priority)) dismiss(waiter);
+    }
+  };
+
+  const release = (waiter: Waiter): void => {
+    const { priority, tokens, dated } = waiter;
+    if (!waiters[priority].delete(waiter)) return;
+    calling += 1;
+    waiter.resolve({ priority, tokens, stamp: dated?.stamp ?? null });
+  };
+  const dismiss = (waiter: Waiter): void => {
+    if (waiters[waiter.priority].delete(waiter)) waiter.resolve('not_now');
+  };
+  const putBack = (epoch: string, tokens: number): void => {
+    if (returned === undefined || returned.epoch !== epoch) {
+      returned = { epoch, requests: 0, tokens: 0 };
+    }
+    returned.requests += 1;
+    returned.tokens += tokens;
+    hasNews = true;
+  };
+
+  /** Bulk leaves a part of the concurrency to interactive jobs, as of the slots. */
+  const free = (priority: Priority): number => {
+    if (view === null || view.limited) return 0;
+    if (view.share === null) return Infinity;
+    const share = priority === 'bulk' ? view.share - Math.floor(view.share * 0.05) : view.share;
+    return share - calling;
+  };
+  /** Lets call what needs no reservation. */
+  const pump = (): void => {
+    if (!isFresh()) return;
+    for (const priority of ['interactive', 'bulk'] as const) {
+      for (const waiter of waiters[priority]) {
+        if (free(priority) <= 0) break;
+        release(waiter);
+      }
+    }
+  };
+  const changed = (): void => {
+    for (const listener of listeners) listener();
+  };
+
+  const learnLimits = ({ pass, sentMs, headers }: CallReport): boolean => {
+    if (headers === null) return false;
+    const readings = readLimits(headers, clock.now());
+    if (readings.requests === null && readings.tokens === null) return false;
+    const requests = readings.requests && windows.requests.read(readings.requests);
+    const tokens = readings.tokens && windows.tokens.read(readings.tokens);
+    const stamp = pass.stamp ?? { epoch: '', seq: 0, guard: { requests: 0, tokens: 0 } };
+    // The newest call knows most; one of another epoch gives way to any of this one.
+    const isNewer =
+      news === undefined ||
+      (stamp.epoch === news.epoch ? stamp.seq >= news.seq : stamp.epoch === view?.epoch);
+    if (!isNewer) return true;
+    news = {
+      ...stamp,
+      // What was reserved for this call itself is in what the provider says.
+      guard: { requests: stamp.guard.requests + 1, tokens: stamp.guard.tokens + pass.tokens },
+      sent_at: redisClock.redisAt(sentMs),
+      ...(requests !== null && { requests }),
+      ...(tokens !== null && { tokens }),
+    };
+    return true;
+  };
+
+  return {
+    acquire: async (priority, tokens) => {
+      if (closed) return 'not_now';
+      // The common case costs nothing.
+      if (isFresh() && waiters[priority].size === 0 && free(priority) > 0) {
+        calling += 1;
+        return { priority, tokens, stamp: null };
+      }
+      if (closedUntilMs[priority] - clock.monotonic() > SHORT_WAIT_MS) return 'not_now';
+      return new Promise((resolve) => {
+        waiters[priority].add({ priority, tokens, resolve, dated: null });
+        plan();
+      });
+    },
+    passFreely: (priority) => {
+      calling += 1;
+      return { priority, tokens: 0, stamp: null };
+    },
+    giveBack: (pass) => {
+      calling -= 1;
+      if (pass.stamp !== null) putBack(pass.stamp.epoch, pass.tokens);
+      pump();
+      plan();
+    },
+    sent: () => {
+      called += 1;
+    },
+    ended: (report) => {
+      const { pass, headers, usedTokens } = report;
+      calling -= 1;
+      const told = learnLimits(report);
+      if (headers !== null) answered += 1;
+      if (report.refused && !told) {
+        refused = { epoch: pass.stamp?.epoch ?? '', seq: pass.stamp?.seq ?? 0 };
+      }
+      if (!told && usedTokens !== null) exceeded += Math.max(0, usedTokens - pass.tokens);
+      if (report.succeeded) {
+        done.calls += 1;
+        done.ms += report.tookMs;
+        done.output += report.outputTokens;
+      }
+      if (report.overloaded) done.overloaded += 1;
+      if (report.refused) done.refused += 1;
+      // An open lane needs to hear of calls only in its own time.
+      hasNews ||= told || report.refused || view?.cold === true;
+      pump();
+      plan();
+    },
+    room: (priority) => {
+      if (view === null || !isFresh() || view.cold) return 4;
+      const waiting = waiters[priority].size;
+      if (!view.limited) {
+        return view.share === null ? Infinity : Math.max(0, free(priority)) + 2;
+      }
+      if (closedUntilMs[priority] - clock.monotonic() > SHORT_WAIT_MS) return 0;
+      const ownRate = (view.callsPerMs ?? Infinity) / Math.max(1, view.workers);
+      return Math.max(0, Math.ceil(ownRate * WAITING_MS) + 2 - waiting);
+    },
+    closedUntil: (priority) =>
+      closedUntilMs[priority] - clock.monotonic() > SHORT_WAIT_MS ? closedUntilMs[priority] : null,
+    recall: () => {
+      for (const priority of ['interactive', 'bulk'] as const) {
+        for (const waiter of waiters[priority]) {
+          if (waiter.dated === null) continue;
+          clearTimeout(waiter.dated.timer);
+          putBack(waiter.dated.stamp.epoch, waiter.tokens);
+          waiter.dated = null;
+        }
+      }
+      plan();
+    },
+    refresh: () => {
+      if (view !== null) schedule(askedAtMs + SOON_MS);
+    },
+    get view() {
+      return view;
+    },
+    get roundTrips() {
+      return roundTrips;
+    },
+    onChange: (listener) => {
+      listeners.push(listener);
+    },
+    close: async () => {
+      if (closed) return;
+      for (const waiter of [...waiters.interactive, ...waiters.bulk]) {
+        if (waiter.dated !== null) {
+          clearTimeout(waiter.dated.timer);
+          putBack(waiter.dated.stamp.epoch, waiter.tokens);
+        }
+        dismiss(waiter);
+      }
+      closed = true;
+      clearTimeout(timer);
+      await underway;
+      if (view === null) return;
+      // A courtesy: without it the others find out within seconds. It must not hold up the end when Redis is away.
+      const leaving = budgets
+        .pace(laneId, { ...takeTurn([]), leaving: true })
+        .catch(() => undefined);
+      await Promise.race([leaving, clock.sleep(LEAVING_MS)]);
+    },
+  };
+}
