@@ -13,5 +13,6 @@ export async function explainWaiting(
   job: Job,
 ): Promise<WaitingFor | null> {
   if (job.status !== 'queued') return null;
-  return waitingFor(job, await laneStates.get(job.laneId));
+  const { state, budget } = await laneStates.get(job.laneId);
+  return waitingFor(job, state, budget);
 }

@@ -1,5 +1,12 @@
 import type { LaneView } from '@nightshift/shared/http';
-import { laneStanding, type Lane, type LaneState } from '@nightshift/shared/lane';
+import {
+  budgetWait,
+  laneStanding,
+  limitsOf,
+  remainingOf,
+  type Lane,
+  type LaneState,
+} from '@nightshift/shared/lane';
 import type { Context } from './context.ts';
 
 /** A lane takes a dozen reads; a thousand at once would hold up the calls of everyone else. */
@@ -17,7 +24,13 @@ export async function allLanes(context: Context): Promise<LaneView[]> {
 }
 
 export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): Promise<LaneView> {
-  const [state, counts] = await Promise.all([lanes.state(lane.id), laneQueues.counts(lane.id)]);
+  const [state, budget, counts] = await Promise.all([
+    lanes.state(lane.id),
+    lanes.budget(lane.id),
+    laneQueues.counts(lane.id),
+  ]);
+  const limits = limitsOf(budget);
+  const { nowMs } = state;
   const { calls, refused } = await lanes.callsLastMinute(lane.id, state.nowMs);
   return {
     id: lane.id,
@@ -26,10 +39,19 @@ export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): P
     model: lane.model,
     ...standingView(state),
     limits: {
-      requests_per_minute: null,
-      tokens_per_minute: null,
-      concurrency: null,
-      source: 'none',
+      requests_per_minute: limits.requestsPerMinute,
+      tokens_per_minute: limits.tokensPerMinute,
+      concurrency: limits.concurrency,
+      source: limits.source,
+    },
+    pacing: {
+      remaining_requests: remainingOf(budget, 'requests', nowMs),
+      remaining_tokens: remainingOf(budget, 'tokens', nowMs),
+      next_call_at: {
+        interactive: secondsOrNull(budgetWait(budget, 'interactive', nowMs)),
+        bulk: secondsOrNull(budgetWait(budget, 'bulk', nowMs)),
+      },
+      probing: budget?.cold !== undefined,
     },
     in_flight: counts.inFlight,
     queued: counts.queued,
@@ -54,6 +76,10 @@ function standingView(state: LaneState): Pick<LaneView, 'state' | 'reason' | 'un
         until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
       };
   }
+}
+
+function secondsOrNull(ms: number | null): number | null {
+  return ms === null ? null : unixSeconds(ms);
 }
 
 function unixSeconds(ms: number): number {

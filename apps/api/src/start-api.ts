@@ -4,6 +4,7 @@ import { systemClock } from '@nightshift/shared/clock';
 import { SettingError } from '@nightshift/shared/config';
 import {
   connectRedis,
+  createFairShare,
   createJobStore,
   createKeys,
   createLaneStore,
@@ -47,8 +48,10 @@ export async function startApi(
   const redis = connectRedis(settings.redisUrl, 'request', logger);
   const listening = connectRedis(settings.redisUrl, 'request', logger);
   const keys = createKeys(settings.keyPrefix);
-  const laneQueues = createLaneQueues({ redis, keys });
   const run = loadScripts(redis);
+  const tenants = new Set(settings.keys.map(({ tenant }) => tenant));
+  const fairShare = tenants.size > 1 ? createFairShare({ run, keys }) : null;
+  const laneQueues = createLaneQueues({ redis, keys, share: () => fairShare });
   const jobs = createJobStore({
     redis,
     run,

@@ -1,12 +1,22 @@
 import type { WaitingFor } from '@nightshift/shared/http';
 import type { Job } from '@nightshift/shared/job';
-import { laneStanding, type LaneState } from '@nightshift/shared/lane';
+import {
+  budgetWait,
+  laneStanding,
+  limitsOf,
+  type LaneBudget,
+  type LaneState,
+} from '@nightshift/shared/lane';
 
 /**
  * Why a queued job is not being worked on, or null when it only waits for its turn. Its own reasons come first:
  * a job that is not due yet is not held up by its lane.
  */
-export function waitingFor(job: Job, lane: LaneState): WaitingFor | null {
+export function waitingFor(
+  job: Job,
+  lane: LaneState,
+  budget: LaneBudget | null = null,
+): WaitingFor | null {
   if (job.status !== 'queued') return null;
   const { nowMs } = lane;
   if (job.runAtMs !== null && job.runAtMs > nowMs) {
@@ -27,7 +37,7 @@ export function waitingFor(job: Job, lane: LaneState): WaitingFor | null {
   const standing = laneStanding(lane);
   switch (standing.state) {
     case 'open':
-      return null;
+      return waitForBudget(job, budget, nowMs);
     case 'cooling':
       return {
         reason: 'rate_limit',
@@ -41,6 +51,23 @@ export function waitingFor(job: Job, lane: LaneState): WaitingFor | null {
         until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
       };
   }
+}
+
+/** The lane may be called, and its limit is in use by those before this job. */
+function waitForBudget(job: Job, budget: LaneBudget | null, nowMs: number): WaitingFor | null {
+  const untilMs = budgetWait(budget, job.priority, nowMs);
+  if (untilMs === null) return null;
+  const { requestsPerMinute, tokensPerMinute, source } = limitsOf(budget);
+  const limits = [
+    ...(requestsPerMinute === null ? [] : [`${Math.round(requestsPerMinute)} requests`]),
+    ...(tokensPerMinute === null ? [] : [`${Math.round(tokensPerMinute)} tokens`]),
+  ];
+  const from = { headers: 'by the provider', config: 'by the configuration', learned: 'as learnt' };
+  return {
+    reason: 'rate_limit',
+    message: `The limit for ${job.model} is in use: ${limits.join(' and ')} per minute${source === 'none' ? '' : ` ${from[source]}`}.`,
+    until: unixSeconds(untilMs),
+  };
 }
 
 /** Rounded up: a caller who comes back then must not be too early. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Lane } from '@nightshift/shared/lane';
 import type { InFlight } from './attempt/in-flight.ts';
 import type { Outcome } from './attempt/outcome.ts';
 import type { WorkerEnvironment } from './config.ts';
@@ -8,6 +9,7 @@ import type { WorkerEnvironment } from './config.ts';
 export interface Metrics {
   registry: Registry;
   onOutcome: (laneId: string, outcome: Outcome['kind'], durationMs: number) => void;
+  onPaced: (lane: Lane) => void;
 }
 
 export function createMetrics(inFlight: InFlight): Metrics {
@@ -34,6 +36,12 @@ export function createMetrics(inFlight: InFlight): Metrics {
       calls.set(inFlight.size);
     },
   });
+  const paced = new Counter({
+    name: 'nightshift_pacer_round_trips_total',
+    help: "Round trips to Redis for a lane's budget.",
+    labelNames: ['lane'],
+    registers: [registry],
+  });
   // Looked up by label once: prom-client hashes the labels anew for every call.
   const byLane = new Map<
     string,
@@ -41,6 +49,9 @@ export function createMetrics(inFlight: InFlight): Metrics {
   >();
   return {
     registry,
+    onPaced: ({ id }) => {
+      paced.inc({ lane: id });
+    },
     onOutcome: (lane, outcome, durationMs) => {
       let own = byLane.get(lane);
       if (own === undefined) {

@@ -6,6 +6,7 @@ import {
   connectRedis,
   createAttemptStore,
   createBudgetStore,
+  createFairShare,
   createJobStore,
   createKeys,
   createLaneStore,
@@ -61,8 +62,13 @@ export async function startWorker(
   const jobs = createJobStore(stores);
   const attempts = createAttemptStore(stores);
   const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
-  const budgets = createBudgetStore({ redis, run, keys });
-  const queues = createLaneQueues({ redis, keys });
+  const budgets = createBudgetStore({ run, keys });
+  const fairShare = createFairShare({ run, keys });
+  const queues = createLaneQueues({
+    redis,
+    keys,
+    share: () => (sweeper.tenantCount > 1 ? fairShare : null),
+  });
   const subscriber = createSubscriber(listening);
   const inFlight = createInFlight();
   const metrics = createMetrics(inFlight);
@@ -86,6 +92,7 @@ export async function startWorker(
     configuration,
     concurrency: environment.WORKER_CONCURRENCY,
     attempt,
+    onPaced: metrics.onPaced,
     onReading: rescuer.watch,
   });
   const sweeper = createSweeper({ attempts, jobs, queues, clock: systemClock, logger });

@@ -26,7 +26,7 @@ local random = tonumber(ARGV[5])
 local cool_ms
 if said then
   -- A little over what the provider says, so that workers do not come back on the very millisecond.
-  cool_ms = math.min(said * (1 + 0.1 * random), tonumber(ARGV[4]))
+  cool_ms = math.min(said + random * math.min(0.1 * said, 5000), tonumber(ARGV[4]))
 else
   cool_ms = math.max(100, random * math.min(tonumber(ARGV[7]), tonumber(ARGV[6]) * 2 ^ math.min(episodes - 1, 20)))
 end

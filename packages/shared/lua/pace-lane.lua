@@ -47,7 +47,8 @@ if news then
   for _, name in ipairs(DIMENSIONS) do
     if news[name] then apply_headers(s, name, news[name], call, now) end
   end
-  if s.requests or s.tokens then s.learned = nil end
+  -- Who tells limits needs no guessing.
+  if s.requests or s.tokens then s.learned, s.concurrency = nil, nil end
   apply_configured(s, turn.limits)
 end
 if turn.refused then
@@ -119,8 +120,12 @@ if is_limited then
         s.next_at[class] = date
       end
     end
-    grants[#grants + 1] = denied and false or take(s, tokens, date)
-    if not denied then s.used_at = math.max(now, s.used_at) end
+    if denied then
+      grants[#grants + 1] = false
+    else
+      grants[#grants + 1] = take(s, tokens, date)
+      s.used_at = now
+    end
   end
 elseif turn.called > 0 then
   s.used_at = now
@@ -139,7 +144,11 @@ redis.call('SET', KEYS[1], cjson.encode(s), 'PX', ARGV[2])
 -- Those who call freely must hear that there is a limit now.
 if is_limited and not limited_before then redis.call('PUBLISH', turn.channel, turn.lane) end
 
+local function per_minute(d)
+  return d and d.rate * 60000 or nil
+end
 return cjson.encode({
+  requests_per_minute = per_minute(s.requests or s.learned), tokens_per_minute = per_minute(s.tokens),
   now = now, epoch = s.epoch, limited = is_limited, cold = s.cold ~= nil, grants = grants, comes_again = comes_again,
   workers = workers, in_flight = in_flight, share = share, concurrency = s.concurrency, calls_per_ms = calls_per_ms,
   governs = governs, governor_state = governs and s.governor.state or nil, done = governs and s.done or nil,

@@ -63,9 +63,23 @@ function redisGauges(registry: Registry, context: Context): () => Promise<void> 
     'priority',
   ]);
   const inFlight = gauge('nightshift_lane_in_flight', "A lane's jobs that a worker holds.", lane);
+  const limit = gauge(
+    'nightshift_lane_limit',
+    'What a lane may have: requests and tokens per minute, calls at once.',
+    [...lane, 'unit'],
+  );
+  const remaining = gauge('nightshift_lane_remaining', 'What is left of it now.', [
+    ...lane,
+    'unit',
+  ]);
+  const refused = gauge(
+    'nightshift_lane_refused_last_minute',
+    'Calls that the provider refused.',
+    lane,
+  );
 
   return async () => {
-    for (const one of [jobs, state, queued, inFlight]) one.reset();
+    for (const one of [jobs, state, queued, inFlight, limit, remaining, refused]) one.reset();
     try {
       const counts = await countJobs(context);
       const views = await allLanes(context);
@@ -78,6 +92,12 @@ function redisGauges(registry: Registry, context: Context): () => Promise<void> 
         queued.set({ ...labels, priority: 'interactive' }, view.queued.interactive);
         queued.set({ ...labels, priority: 'bulk' }, view.queued.bulk);
         inFlight.set(labels, view.in_flight);
+        refused.set(labels, view.refused_last_minute);
+        setKnown(limit, { ...labels, unit: 'requests' }, view.limits.requests_per_minute);
+        setKnown(limit, { ...labels, unit: 'tokens' }, view.limits.tokens_per_minute);
+        setKnown(limit, { ...labels, unit: 'calls' }, view.limits.concurrency);
+        setKnown(remaining, { ...labels, unit: 'requests' }, view.pacing.remaining_requests);
+        setKnown(remaining, { ...labels, unit: 'tokens' }, view.pacing.remaining_tokens);
       }
       up.set(1);
     } catch {
@@ -85,6 +105,15 @@ function redisGauges(registry: Registry, context: Context): () => Promise<void> 
       up.set(0);
     }
   };
+}
+
+/** What is not known has no sample: 0 would be a limit. */
+function setKnown<Label extends string>(
+  gauge: Gauge<Label>,
+  labels: Record<Label, string>,
+  value: number | null,
+): void {
+  if (value !== null) gauge.set(labels, value);
 }
 
 async function countJobs({ jobs }: Context): Promise<Record<string, number>> {

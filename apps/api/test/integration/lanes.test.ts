@@ -38,6 +38,12 @@ it('lists each lane with its state, its queues and its calls', async () => {
         concurrency: null,
         source: 'none',
       },
+      pacing: {
+        remaining_requests: null,
+        remaining_tokens: null,
+        next_call_at: { interactive: null, bulk: null },
+        probing: false,
+      },
       in_flight: 0,
       queued: { interactive: 0, bulk: 2 },
       calls_last_minute: 7,

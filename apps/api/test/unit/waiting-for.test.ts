@@ -91,3 +91,24 @@ it('an event of the stream survives line breaks of every kind', () => {
   expect(data).toMatchObject({ detail: 'a "b"', sequence: 3 });
   expect(data.job.response.body).toEqual({ a: 1, b: '\u2028' });
 });
+
+it('says which limit holds a job up, and until when', () => {
+  const dimension = { limit: 1, capacity: 1, level: 0 };
+  const budget = {
+    epoch: 'e',
+    at: NOW,
+    requests: { ...dimension, rate: 500 / 60_000, source: 'headers' },
+    tokens: { ...dimension, rate: 30_000 / 60_000, source: 'headers' },
+    next_at: { interactive: 0, bulk: NOW + 2500 },
+  } as const;
+  expect(waitingFor(job, open, budget)).toEqual({
+    reason: 'rate_limit',
+    message:
+      'The limit for gpt-x is in use: 500 requests and 30000 tokens per minute by the provider.',
+    until: NOW / 1000 + 3,
+  });
+  expect(waitingFor({ ...job, priority: 'interactive' }, open, budget)).toBeNull();
+  // Nobody has asked for a call for a while: nothing waits for the limit.
+  const calm = { ...budget, next_at: { interactive: 0, bulk: NOW - 10_000 } };
+  expect(waitingFor(job, open, calm)).toBeNull();
+});

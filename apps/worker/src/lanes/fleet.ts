@@ -12,6 +12,7 @@ import type { AttemptDependencies } from '../attempt/run-attempt.ts';
 import { createProvider, type Provider } from '../provider/index.ts';
 import { createEngineQueue, noEngineQueue, type EngineQueue } from '../pacing/engine-queue.ts';
 import { createGovernor } from '../pacing/governor.ts';
+import { createLaneLog } from '../pacing/lane-log.ts';
 import { createLanePacer, type LanePacer } from '../pacing/lane-pacer.ts';
 import { createTokenNeeds } from '../pacing/token-needs.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
@@ -26,6 +27,8 @@ export interface FleetOptions {
   configuration: Configuration;
   concurrency: number;
   attempt: AttemptDependencies;
+  /** A round trip for a lane's budget was made. */
+  onPaced: (lane: Lane) => void;
   onReading: (laneId: string, priority: Priority, bullWorkerId: string) => void;
 }
 
@@ -82,6 +85,7 @@ export function createFleet(options: FleetOptions): Fleet {
     const url = configuration.providers.get(lane.provider)?.metricsUrl ?? null;
     const engine = url === null ? noEngineQueue : createEngineQueue(url, lane.model);
     engines.push(engine);
+    const tell = createLaneLog(lane.id, logger);
     return createLanePacer({
       laneId: lane.id,
       workerId: attempt.workerId,
@@ -90,6 +94,10 @@ export function createFleet(options: FleetOptions): Fleet {
       random: attempt.random,
       limits: configuredLimits(configuration, lane.provider, lane.model),
       governor: createGovernor(engine),
+      onReply: (reply) => {
+        options.onPaced(lane);
+        tell(reply);
+      },
       onFailure: (error) => {
         logger.warn({ laneId: lane.id, reason: (error as Error).message }, 'lane.not_paced');
       },

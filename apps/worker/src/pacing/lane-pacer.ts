@@ -71,8 +71,6 @@ export interface LanePacer {
   recall(): void;
   /** The lane changed: ask for what holds now. */
   refresh(): void;
-  readonly view: PaceReply | null;
-  readonly roundTrips: number;
   onChange(listener: () => void): void;
   close(): Promise<void>;
 }
@@ -92,6 +90,7 @@ export interface LanePacerOptions {
   random: () => number;
   limits: PaceTurn['limits'];
   governor: Governor;
+  onReply: (reply: PaceReply) => void;
   onFailure: (error: unknown) => void;
 }
 
@@ -111,7 +110,6 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   let view: PaceReply | null = null;
   let askedAtMs = -Infinity;
   let calling = 0;
-  let roundTrips = 0;
   let underway: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
   let dueMs = Infinity;
@@ -200,10 +198,10 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     const sentMs = clock.monotonic();
     askedAtMs = sentMs;
     try {
-      roundTrips += 1;
       const reply = await budgets.pace(laneId, takeTurn(wanted));
       redisClock.learn(sentMs, clock.monotonic(), reply.nowMs);
       view = reply;
+      options.onReply(reply);
       decided = governor.decide(reply, clock.monotonic()) ?? undefined;
       apply(reply, wanted);
     } catch (error) {
@@ -380,12 +378,6 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     },
     refresh: () => {
       if (view !== null) schedule(askedAtMs + SOON_MS);
-    },
-    get view() {
-      return view;
-    },
-    get roundTrips() {
-      return roundTrips;
     },
     onChange: (listener) => {
       listeners.push(listener);

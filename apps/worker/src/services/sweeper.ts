@@ -12,6 +12,8 @@ const HOLD_MS = 5000;
 
 export interface Sweeper {
   start(): void;
+  /** How many tenants have ever had a job, as of the last sweep. */
+  readonly tenantCount: number;
   stop(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export function createSweeper({
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
   let trimAtMs = 0;
+  let tenantCount = 0;
 
   const deliverDue = async (tenant: string): Promise<void> => {
     for (;;) {
@@ -60,7 +63,9 @@ export function createSweeper({
   const sweep = async (): Promise<void> => {
     const trim = clock.monotonic() >= trimAtMs;
     if (trim) trimAtMs = clock.monotonic() + TRIM_MS;
-    for (const tenant of await jobs.tenants()) {
+    const tenants = await jobs.tenants();
+    tenantCount = tenants.length;
+    for (const tenant of tenants) {
       await deliverDue(tenant);
       const expired = await attempts.expireDue(tenant);
       if (expired > 0) logger.info({ count: expired }, 'jobs.expired');
@@ -82,6 +87,9 @@ export function createSweeper({
   return {
     start: () => {
       running ??= loop();
+    },
+    get tenantCount() {
+      return tenantCount;
     },
     stop: async () => {
       stopping.abort();

@@ -31,11 +31,12 @@ local function largest_of(s, name)
   return name == 'requests' and 1 or s.largest
 end
 
--- A lane that nobody knows anything of: one call at once, then ten a second, from the second second on thirty.
+-- A lane that nobody knows anything of: one call at once, then ten a second, after two seconds thirty. A refusal comes
+-- back at once and says more than any answer; answers take a second or two.
 local function cold_date(cold)
   local n = cold.calls
-  if n <= 10 then return cold.since + n * 100 end
-  return cold.since + 1000 + (n - 10) * 33
+  if n <= 20 then return cold.since + n * 100 end
+  return cold.since + 2000 + (n - 20) * 33
 end
 
 local function new_budget(now, worker)

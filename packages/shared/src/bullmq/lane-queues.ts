@@ -1,6 +1,6 @@
 import { Queue, type RedisClient } from 'bullmq';
 import { priorities, type Priority, type TokenCounts } from '../job/index.ts';
-import type { Keys, RedisConnection } from '../redis/index.ts';
+import type { FairShare, Keys, RedisConnection } from '../redis/index.ts';
 
 /** What a BullMQ job carries; its id is the delivery id, `JOB_ID.NUMBER`. The truth is in the record. */
 export interface DeliveryData {
@@ -32,7 +32,16 @@ export interface QueueCounts {
 export type LaneQueues = ReturnType<typeof createLaneQueues>;
 
 /** The two queues of each lane, opened when first used and kept. */
-export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys: Keys }) {
+export function createLaneQueues({
+  redis,
+  keys,
+  share = () => null,
+}: {
+  redis: RedisConnection;
+  keys: Keys;
+  /** How tenants share a lane; null while there is only one, which is served first come, first served. */
+  share?: () => FairShare | null;
+}) {
   const queues = new Map<string, Queue<DeliveryData>>();
   const queueOf = (laneId: string, priority: Priority): Queue<DeliveryData> => {
     const name = `${laneId} ${priority}`;
@@ -61,11 +70,13 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
     ): Promise<void> => {
       const queue = queueOf(laneId, priority);
       for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
+        const page = deliveries.slice(from, from + MOST_AT_ONCE);
+        const places = await share()?.places(laneId, priority, page);
         await queue.addBulk(
-          deliveries.slice(from, from + MOST_AT_ONCE).map(({ deliveryId, tenant, tokens }) => ({
+          page.map(({ deliveryId, tenant, tokens }, at) => ({
             name: 'job',
             data: { v: 1, tenant, ...(tokens !== null && { tokens }) },
-            opts: { jobId: deliveryId },
+            opts: { jobId: deliveryId, ...(places !== undefined && { priority: places[at] ?? 1 }) },
           })),
         );
       }
@@ -74,11 +85,13 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
     counts: async (laneId: string): Promise<QueueCounts> => {
       const [interactive, bulk] = await Promise.all(
         priorities.map(async (priority) =>
-          queueOf(laneId, priority).getJobCounts('waiting', 'active'),
+          queueOf(laneId, priority).getJobCounts('waiting', 'prioritized', 'active'),
         ),
       );
+      const waiting = (counts: typeof bulk): number =>
+        (counts?.['waiting'] ?? 0) + (counts?.['prioritized'] ?? 0);
       return {
-        queued: { interactive: interactive?.['waiting'] ?? 0, bulk: bulk?.['waiting'] ?? 0 },
+        queued: { interactive: waiting(interactive), bulk: waiting(bulk) },
         inFlight: (interactive?.['active'] ?? 0) + (bulk?.['active'] ?? 0),
       };
     },

@@ -17,6 +17,19 @@ export const laneSchema = z
       concurrency: z.number().nullable(),
       source: z.enum(['headers', 'config', 'learned', 'none']),
     }),
+    pacing: z
+      .object({
+        remaining_requests: z.int().nullable(),
+        remaining_tokens: z.int().nullable(),
+        next_call_at: z
+          .object({
+            interactive: z.number().nullable(),
+            bulk: z.number().nullable(),
+          })
+          .describe('unix seconds until which calls wait for the budget; null while none waits'),
+        probing: z.boolean().describe('nobody has been answered yet: calls are let out slowly'),
+      })
+      .describe('what is believed of the limits now'),
     in_flight: z.int(),
     queued: z.object({ interactive: z.int(), bulk: z.int() }),
     calls_last_minute: z.int(),

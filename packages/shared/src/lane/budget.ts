@@ -24,9 +24,35 @@ export const laneBudgetSchema = z.object({
   cold: z.object({}).optional(),
   /** Calls in flight that the whole fleet may have. */
   concurrency: z.number().optional(),
+  /** When calls that were not granted their reservation may come, by priority; in the past when none wait. */
   next_at: z.object({ interactive: z.number(), bulk: z.number() }),
 });
 export type LaneBudget = z.infer<typeof laneBudgetSchema>;
+
+/** What is left now of a limit, as far as the fleet knows; reservations that lie ahead are taken off. */
+export function remainingOf(
+  budget: LaneBudget | null,
+  name: 'requests' | 'tokens',
+  nowMs: number,
+): number | null {
+  const limit = budget?.[name];
+  if (budget == null || limit === undefined) return null;
+  const level = limit.level + limit.rate * Math.max(0, nowMs - budget.at);
+  return Math.max(0, Math.floor(Math.min(limit.capacity, level)));
+}
+
+/** A call that was refused its reservation comes back within this. */
+const WAITING_MS = 2000;
+
+/** Until when calls of a priority wait for their budget, unix milliseconds; null while none waits. */
+export function budgetWait(
+  budget: LaneBudget | null,
+  priority: 'interactive' | 'bulk',
+  nowMs: number,
+): number | null {
+  const nextMs = budget?.next_at[priority] ?? 0;
+  return nextMs > nowMs - WAITING_MS ? Math.max(nextMs, nowMs) : null;
+}
 
 export type LimitSource = 'headers' | 'config' | 'learned' | 'none';
 

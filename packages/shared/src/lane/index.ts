@@ -1,6 +1,8 @@
 export {
   laneBudgetSchema,
+  budgetWait,
   limitsOf,
+  remainingOf,
   type LaneBudget,
   type LaneLimits,
   type LimitSource,

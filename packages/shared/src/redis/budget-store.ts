@@ -1,6 +1,4 @@
 import type { Priority } from '../job/index.ts';
-import { laneBudgetSchema, type LaneBudget } from '../lane/index.ts';
-import type { RedisConnection } from './connect.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -70,6 +68,8 @@ export interface PaceReply {
   concurrency: number | null;
   /** What the limits allow the whole fleet. */
   callsPerMs: number | null;
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
   governs: { state: string | null; done: PaceTurn['done'] } | null;
 }
 
@@ -79,15 +79,7 @@ const KEPT_MS = 2 * 86_400_000;
 export type BudgetStore = ReturnType<typeof createBudgetStore>;
 
 /** The budgets of the lanes, see lua/pace-lane.lua. */
-export function createBudgetStore({
-  redis,
-  run,
-  keys,
-}: {
-  redis: RedisConnection;
-  run: RunScript;
-  keys: Keys;
-}) {
+export function createBudgetStore({ run, keys }: { run: RunScript; keys: Keys }) {
   return {
     pace: async (laneId: string, turn: PaceTurn): Promise<PaceReply> => {
       const { budget, state } = keys.lane(laneId);
@@ -95,11 +87,6 @@ export function createBudgetStore({
       return parseReply(
         JSON.parse((await run('pace-lane', [budget, state], [text, KEPT_MS])) as string),
       );
-    },
-
-    read: async (laneId: string): Promise<LaneBudget | null> => {
-      const text = await redis.get(keys.lane(laneId).budget);
-      return text === null ? null : laneBudgetSchema.parse(JSON.parse(text));
     },
   };
 }
@@ -117,6 +104,8 @@ interface RawReply {
   share?: number;
   concurrency?: number;
   calls_per_ms?: number;
+  requests_per_minute?: number;
+  tokens_per_minute?: number;
   governs: boolean;
   governor_state?: string;
   done?: PaceTurn['done'];
@@ -141,6 +130,8 @@ function parseReply(raw: RawReply): PaceReply {
     share: raw.share ?? null,
     concurrency: raw.concurrency ?? null,
     callsPerMs: raw.calls_per_ms ?? null,
+    requestsPerMinute: raw.requests_per_minute ?? null,
+    tokensPerMinute: raw.tokens_per_minute ?? null,
     governs:
       raw.governs && raw.done !== undefined
         ? { state: raw.governor_state ?? null, done: raw.done }

@@ -32,6 +32,7 @@ export {
   type JobPage,
   type JobStore,
 } from './job-store.ts';
+export { createFairShare, type FairShare } from './fair-share.ts';
 export { createKeys, type Keys } from './keys.ts';
 export { createLaneStore, type LaneCalls, type LaneStore } from './lane-store.ts';
 export { loadScripts, type RunScript } from './scripts.ts';

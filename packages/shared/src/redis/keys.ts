@@ -37,6 +37,10 @@ export function createKeys(prefix: string) {
         budget: `${base}:budget`,
         /** Hash: calls and refusals per ten seconds, newest minutes only. */
         calls: (bucket: number) => `${base}:calls:${bucket}`,
+        /** Hash: tenant → virtual time up to which it has been served. */
+        shares: (priority: string) => `${base}:shares:${priority}`,
+        /** BullMQ's own: the jobs of a queue that have a place in it. */
+        prioritized: (priority: string) => `${base}:${priority}:prioritized`,
         /** Prefix of the lane's BullMQ keys. */
         queues: base,
       };

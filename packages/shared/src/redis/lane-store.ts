@@ -1,4 +1,10 @@
-import type { Lane, LanePauseReason, LaneState } from '../lane/index.ts';
+import {
+  laneBudgetSchema,
+  type Lane,
+  type LaneBudget,
+  type LanePauseReason,
+  type LaneState,
+} from '../lane/index.ts';
 import type { RedisConnection } from './connect.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
@@ -70,6 +76,12 @@ export function createLaneStore({
 
     state: async (laneId: string): Promise<LaneState> =>
       parseState(await run('read-lane', [keys.lane(laneId).state], [])),
+
+    /** What the fleet believes of the provider's limits; null while nobody has called. */
+    budget: async (laneId: string): Promise<LaneBudget | null> => {
+      const text = await redis.get(keys.lane(laneId).budget);
+      return text === null ? null : laneBudgetSchema.parse(JSON.parse(text));
+    },
 
     /** After a 429: everyone waits as long as the provider says, or a growing jittered while if it does not say. */
     cool: async (laneId: string, retryAfterMs: number | null, random: number): Promise<LaneState> =>

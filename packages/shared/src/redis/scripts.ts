@@ -20,6 +20,7 @@ const names = [
   'take-probe',
   'open-lane',
   'pace-lane',
+  'share-lane',
 ] as const;
 type ScriptName = (typeof names)[number];
 

@@ -39,6 +39,8 @@ describe('without a file', () => {
       credential: 'default',
       apiKey: 'sk-1',
       headers: {},
+      limits: {},
+      metricsUrl: 'http://127.0.0.1:8080/metrics',
     });
     expect(configuration.retry.maxAttempts).toBe(8);
     expect(configuration.prices).toEqual(publicPrices);

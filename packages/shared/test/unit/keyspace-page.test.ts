@@ -19,6 +19,8 @@ const placeholders: Record<string, string> = {
   job: 'ID',
   idempotency: 'HASH',
   calls: 'BUCKET',
+  shares: 'PRIORITY',
+  prioritized: 'PRIORITY',
 };
 
 /** Every key and channel that `createKeys` can make, with the page's placeholders in it. */
