@@ -1,0 +1,1 @@
+export { estimateTokens, loadTokenizer, type TokenEstimate } from './estimate.ts';
