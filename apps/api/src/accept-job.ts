@@ -2,17 +2,26 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { routeModel } from '@nightshift/shared/config';
 import { ApiError } from '@nightshift/shared/errors';
-import { deliveryId, newJobId, type Job, type NewJob } from '@nightshift/shared/job';
+import {
+  deliveryId,
+  newJobId,
+  type Job,
+  type NewJob,
+  type TokenCounts,
+} from '@nightshift/shared/job';
 import { canonicalJson } from '@nightshift/shared/json';
 import { laneOf } from '@nightshift/shared/lane';
 import type { AcceptResult } from '@nightshift/shared/redis';
+import { estimateTokens } from '@nightshift/shared/tokens';
 import { answerAccepted } from './answer-accepted.ts';
 import type { Context } from './context.ts';
 import { redisFull } from './plugins/error-answers.ts';
 import { noSuchJob } from './routes/job-parameters.ts';
 
 export interface Submission {
-  job: Omit<NewJob, 'laneId'>;
+  job: Omit<NewJob, 'laneId' | 'tokens'>;
+  /** The request as an object, to count its tokens where that matters. */
+  parsed: () => Record<string, unknown>;
   idempotency: { key: string; content: unknown } | null;
   /** Seconds that the caller wants to wait for the settled job, or null. */
   waitS: number | null;
@@ -22,10 +31,12 @@ export interface Submission {
 export async function acceptJob(
   context: Context,
   reply: FastifyReply,
-  { job: wanted, idempotency, waitS }: Submission,
+  { job: wanted, parsed, idempotency, waitS }: Submission,
 ): Promise<FastifyReply> {
   if (context.isFull()) throw redisFull();
-  const job: NewJob = { ...wanted, laneId: await openLane(context, wanted.model) };
+  const laneId = await openLane(context, wanted.model);
+  const tokens = (await countsTokens(context, laneId)) ? countTokens(wanted, parsed()) : null;
+  const job: NewJob = { ...wanted, laneId, tokens };
   const result = await context.jobs.accept(
     newJobId(),
     job,
@@ -51,6 +62,24 @@ export async function acceptJob(
     });
   }
   return answerAccepted(context, reply, acceptedJob(job, result), waitS);
+}
+
+/** Counting costs more than all else here; a lane that is known to have no limit of tokens needs none. */
+async function countsTokens({ laneStates }: Context, laneId: string): Promise<boolean> {
+  try {
+    const { budget } = await laneStates.get(laneId);
+    return budget === null || budget.cold !== undefined || budget.tokens !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+function countTokens(
+  { endpoint, model }: Submission['job'],
+  body: Record<string, unknown>,
+): TokenCounts {
+  const { inputTokens, maxOutputTokens, choices } = estimateTokens(endpoint, model, body);
+  return [inputTokens, maxOutputTokens, choices];
 }
 
 async function openLane(context: Context, model: string): Promise<string> {

@@ -10,6 +10,7 @@ export interface Metrics {
   registry: Registry;
   onOutcome: (laneId: string, outcome: Outcome['kind'], durationMs: number) => void;
   onPaced: (lane: Lane) => void;
+  onEstimate: (model: string, error: { ratio: number; mean: number }) => void;
 }
 
 export function createMetrics(inFlight: InFlight): Metrics {
@@ -42,6 +43,18 @@ export function createMetrics(inFlight: InFlight): Metrics {
     labelNames: ['lane'],
     registers: [registry],
   });
+  const estimateRatio = new Gauge({
+    name: 'nightshift_token_estimate_ratio',
+    help: 'Input tokens as the provider counts them over our estimate, by model.',
+    labelNames: ['model'],
+    registers: [registry],
+  });
+  const estimateError = new Gauge({
+    name: 'nightshift_token_estimate_error',
+    help: 'Mean error of corrected estimates of input tokens, as a share of them, by model.',
+    labelNames: ['model'],
+    registers: [registry],
+  });
   // Looked up by label once: prom-client hashes the labels anew for every call.
   const byLane = new Map<
     string,
@@ -51,6 +64,10 @@ export function createMetrics(inFlight: InFlight): Metrics {
     registry,
     onPaced: ({ id }) => {
       paced.inc({ lane: id });
+    },
+    onEstimate: (model, { ratio, mean }) => {
+      estimateRatio.set({ model }, ratio);
+      estimateError.set({ model }, mean);
     },
     onOutcome: (lane, outcome, durationMs) => {
       let own = byLane.get(lane);

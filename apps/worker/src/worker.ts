@@ -93,6 +93,7 @@ export async function startWorker(
     concurrency: environment.WORKER_CONCURRENCY,
     attempt,
     onPaced: metrics.onPaced,
+    onEstimate: metrics.onEstimate,
     onReading: rescuer.watch,
   });
   const sweeper = createSweeper({ attempts, jobs, queues, clock: systemClock, logger });

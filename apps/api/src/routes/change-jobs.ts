@@ -86,8 +86,8 @@ export function registerChangeJobs(app: FastifyInstance, context: Context): void
         // The same window again, counted from now.
         expiresAfterMs: job.expiresAtMs === null ? null : job.expiresAtMs - job.createdAtMs,
         retryOf: id,
-        tokens: null,
       },
+      parsed: () => JSON.parse(body) as Record<string, unknown>,
       idempotency: key === null ? null : { key, content: { call: 'POST /v1/jobs/ID/retry', id } },
       waitS: null,
     });

@@ -56,7 +56,7 @@ export function registerCreateJob(app: FastifyInstance, context: Context): void 
     const given = request.body as JobRequest;
     const key = idempotencyKeyOf(request.headers['idempotency-key']);
     checkJobRequest(given, clock.now());
-    const job: Omit<NewJob, 'laneId'> = {
+    const job: Omit<NewJob, 'laneId' | 'tokens'> = {
       tenant: request.tenant,
       endpoint: given.endpoint,
       model: modelOf(given),
@@ -67,10 +67,10 @@ export function registerCreateJob(app: FastifyInstance, context: Context): void 
       runAtMs: toMs(given.run_at),
       expiresAfterMs: toMs(given.expires_after),
       retryOf: null,
-      tokens: null,
     };
     return acceptJob(context, reply, {
       job,
+      parsed: () => given.body,
       idempotency: key === null ? null : { key, content: { call: 'POST /v1/jobs', given } },
       waitS: preferredWait(header(request, 'prefer')),
     });

@@ -14,7 +14,7 @@ import { createEngineQueue, noEngineQueue, type EngineQueue } from '../pacing/en
 import { createGovernor } from '../pacing/governor.ts';
 import { createLaneLog } from '../pacing/lane-log.ts';
 import { createLanePacer, type LanePacer } from '../pacing/lane-pacer.ts';
-import { createTokenNeeds } from '../pacing/token-needs.ts';
+import { createTokenNeeds, type TokenNeeds } from '../pacing/token-needs.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
 import { createSlots } from './slots.ts';
 
@@ -29,6 +29,7 @@ export interface FleetOptions {
   attempt: AttemptDependencies;
   /** A round trip for a lane's budget was made. */
   onPaced: (lane: Lane) => void;
+  onEstimate: (model: string, error: { ratio: number; mean: number }) => void;
   onReading: (laneId: string, priority: Priority, bullWorkerId: string) => void;
 }
 
@@ -81,7 +82,7 @@ export function createFleet(options: FleetOptions): Fleet {
     return provider;
   };
 
-  const pacerOf = (lane: Lane): LanePacer => {
+  const pacerOf = (lane: Lane, needs: TokenNeeds): LanePacer => {
     const url = configuration.providers.get(lane.provider)?.metricsUrl ?? null;
     const engine = url === null ? noEngineQueue : createEngineQueue(url, lane.model);
     engines.push(engine);
@@ -96,6 +97,7 @@ export function createFleet(options: FleetOptions): Fleet {
       governor: createGovernor(engine),
       onReply: (reply) => {
         options.onPaced(lane);
+        if (needs.error !== null) options.onEstimate(lane.model, needs.error);
         tell(reply);
       },
       onFailure: (error) => {
@@ -114,12 +116,13 @@ export function createFleet(options: FleetOptions): Fleet {
       unserved.add(lane.id);
       return undefined;
     }
+    const needs = createTokenNeeds();
     const worker = createLaneWorker({
       ...options,
       lane,
       provider,
-      pacer: pacerOf(lane),
-      needs: createTokenNeeds(),
+      needs,
+      pacer: pacerOf(lane, needs),
       slots,
       stopping: stopping.signal,
       onReading: (priority, bullWorkerId) => {

@@ -1,4 +1,7 @@
-/** What a request will be charged: input tokens, most output tokens or null where it does not say, choices. */
+/**
+ * What a request will be charged: input tokens, most output tokens over all choices or null
+ * where it does not say, choices.
+ */
 export type TokenCounts = readonly [number, number | null, number];
 
 /**

@@ -34,5 +34,5 @@ export function createFairShare({ run, keys }: { run: RunScript; keys: Keys }): 
 function costOf(tokens: TokenCounts | null): number {
   if (tokens === null) return USUAL_TOKENS / 1000;
   const [input, output, choices] = tokens;
-  return Math.max(0.1, (input + choices * (output ?? USUAL_OUTPUT)) / 1000);
+  return Math.max(0.1, (input + (output ?? choices * USUAL_OUTPUT)) / 1000);
 }
