@@ -6,7 +6,7 @@ import type { PacingSide } from './sides/side.ts';
 import { createIdle, createInteractive } from './workload.ts';
 
 /** When each job was accepted by its marker, in milliseconds since the epoch on the provider's clock. */
-export type AcceptedAt = Map<string, number>;
+type AcceptedAt = Map<string, number>;
 
 export interface InteractiveStream {
   /** How many jobs there will have been. */

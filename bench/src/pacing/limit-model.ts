@@ -12,7 +12,7 @@ export interface LimitModel {
   changes: readonly LimitChange[];
 }
 
-export interface LimitChange {
+interface LimitChange {
   atMs: number;
   factor: number;
 }

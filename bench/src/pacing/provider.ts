@@ -31,7 +31,7 @@ export interface Provider {
   stats(): Promise<ProviderStats>;
   /** Every call that was let in and is over, in the order of arrival. */
   charged(): Promise<ChargedCall[]>;
-  /** Calls let in during each second that had any call. */
+  /** Calls let in during each second, from the first call to the last. */
   admittedBySecond(): Promise<number[]>;
   /** Limits times that factor from now on. */
   scaleLimits(factor: number): Promise<void>;
@@ -112,8 +112,13 @@ export async function startProvider(regime: Regime, seed: number): Promise<Provi
       return calls.toSorted((left, right) => left.atMs - right.atMs);
     },
     admittedBySecond: async () => {
-      const { data } = await get<{ data: { admitted: number }[] }>('/_simulator/timeline');
-      return data.map(({ admitted }) => admitted);
+      const { data } = await get<{ data: { at_s: number; admitted: number }[] }>(
+        '/_simulator/timeline',
+      );
+      const firstS = data[0]?.at_s ?? 0;
+      const seconds = Array.from({ length: (data.at(-1)?.at_s ?? -1) - firstS + 1 }, () => 0);
+      for (const { at_s: atS, admitted } of data) seconds[atS - firstS] = admitted;
+      return seconds;
     },
     scaleLimits: async (factor) => configure({ limits: limitsTimes(factor) }),
     clockOffsetMs: async () => {

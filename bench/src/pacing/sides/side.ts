@@ -29,7 +29,7 @@ export interface PacingSide {
   stop(): Promise<void>;
 }
 
-export interface Progress {
+interface Progress {
   completed: number;
   /** Given up. */
   lost: number;
