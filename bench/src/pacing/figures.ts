@@ -10,14 +10,18 @@ export interface LimitFigures {
   timeOverIdeal: number;
 }
 
-/** `calls` in the order of arrival; `startedMs` is the arrival of the first call, refused or not. */
+/**
+ * `calls` in the order of arrival; `startedMs` is the arrival of the first call, refused or not. `brokenOffMs` is when
+ * patience ended with jobs left, or null: those waited all that time.
+ */
 export function limitFigures(
   model: LimitModel,
   calls: readonly ChargedCall[],
   startedMs: number,
+  brokenOffMs: number | null,
 ): LimitFigures {
-  const lastAdmittedMs = Math.max(...calls.map(({ atMs }) => atMs));
-  const lastEndedMs = Math.max(...calls.map(({ endedMs }) => endedMs));
+  const lastAdmittedMs = brokenOffMs ?? latest(calls.map(({ atMs }) => atMs));
+  const lastEndedMs = brokenOffMs ?? latest(calls.map(({ endedMs }) => endedMs));
   const allowed = allowedBy(model, lastAdmittedMs - startedMs);
   const tokens = calls.reduce((sum, { chargedTokens }) => sum + chargedTokens, 0);
   const charges = calls.map(({ chargedTokens }) => chargedTokens);
@@ -31,7 +35,7 @@ export function limitFigures(
       allowed.requests === null ? 0 : calls.length / allowed.requests,
       allowed.tokens === null ? 0 : tokens / allowed.tokens,
     ),
-    timeOverIdeal: (lastEndedMs - startedMs) / Math.max(...ideal),
+    timeOverIdeal: (lastEndedMs - startedMs) / latest(ideal),
   };
 }
 
@@ -47,9 +51,10 @@ export function engineFigures(
   calls: readonly ChargedCall[],
   startedMs: number,
   waitingMs: number,
+  brokenOffMs: number | null,
 ): EngineFigures {
-  const lastArrivedMs = Math.max(...calls.map(({ atMs }) => atMs));
-  const lastEndedMs = Math.max(...calls.map(({ endedMs }) => endedMs));
+  const lastArrivedMs = brokenOffMs ?? latest(calls.map(({ atMs }) => atMs));
+  const lastEndedMs = brokenOffMs ?? latest(calls.map(({ endedMs }) => endedMs));
   const ended = calls.filter(({ endedMs }) => endedMs <= lastArrivedMs).length;
   return {
     callsPerSecond: (ended * 1000) / (lastArrivedMs - startedMs),
@@ -80,4 +85,9 @@ export function waitsOf(
     p95Ms: quantile(waitsMs, 0.95),
     maxMs: quantile(waitsMs, 1),
   };
+}
+
+/** Not `Math.max(...)`: that takes its arguments on the stack, and there may be a hundred thousand. */
+function latest(timesMs: readonly number[]): number {
+  return timesMs.reduce((last, atMs) => Math.max(last, atMs), -Infinity);
 }

@@ -27,6 +27,8 @@ export interface RawRun {
   startedMs: number;
   /** With the changes when they really came. */
   limits: LimitModel;
+  /** When it was broken off with jobs left, on the provider's clock; null when everything was settled. */
+  brokenOffMs: number | null;
   calls: readonly ChargedCall[];
   admittedBySecond: readonly number[];
   accepted: ReadonlyMap<string, number>;
@@ -68,6 +70,7 @@ export function resultOf(run: RawRun): RunResult {
   const per = (total: number | null | undefined): number | null =>
     total == null || calls.length === 0 ? null : total / calls.length;
   const anyCalls = calls.length > 0;
+  const waitingMs = stats.engines[MODEL]?.waiting_ms ?? 0;
   return {
     regime: regime.name,
     side: run.side,
@@ -77,10 +80,12 @@ export function resultOf(run: RawRun): RunResult {
     calls: stats.calls,
     refusedShare: stats.rate_limited / Math.max(1, stats.calls),
     limits:
-      anyCalls && regime.slots === null ? limitFigures(run.limits, calls, run.startedMs) : null,
+      anyCalls && regime.slots === null
+        ? limitFigures(run.limits, calls, run.startedMs, run.brokenOffMs)
+        : null,
     engine:
       anyCalls && regime.slots !== null
-        ? engineFigures(calls, run.startedMs, stats.engines[MODEL]?.waiting_ms ?? 0)
+        ? engineFigures(calls, run.startedMs, waitingMs, run.brokenOffMs)
         : null,
     callsPerSecondP50: run.admittedBySecond.length > 0 ? quantile(run.admittedBySecond, 0.5) : 0,
     mostInFlight: stats.max_in_flight,

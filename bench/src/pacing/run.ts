@@ -72,6 +72,7 @@ export async function runOnce(
     lost: end.lost,
     stats,
     startedMs,
+    brokenOffMs: end.brokenOff ? stats.at_ms : null,
     limits: { ...limitsIn(regime, options.seconds), changes: await changes.stop() },
     calls,
     admittedBySecond,
@@ -128,12 +129,13 @@ async function untilDone(
   side: PacingSide,
   count: number,
   deadlineMs: number,
-): Promise<{ completed: number; lost: number; looks: number }> {
+): Promise<{ completed: number; lost: number; looks: number; brokenOff: boolean }> {
   for (let looks = 0; ;) {
     const { completed, lost, commands } = await side.progress();
     looks += commands;
-    if (completed + lost >= count || performance.now() > deadlineMs) {
-      return { completed, lost, looks };
+    const settled = completed + lost >= count;
+    if (settled || performance.now() > deadlineMs) {
+      return { completed, lost, looks, brokenOff: !settled };
     }
     await sleep(LOOK_EVERY_MS);
   }

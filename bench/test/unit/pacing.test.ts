@@ -89,22 +89,29 @@ describe('figures', () => {
 
   it('are 1 for a caller that wastes nothing', () => {
     const calls = [1, 2, 3].map((second) => call(second * 1000));
-    const figures = limitFigures(empty, calls, 0);
+    const figures = limitFigures(empty, calls, 0, null);
     expect(figures.utilisation).toBeCloseTo(1);
     expect(figures.timeOverIdeal).toBeCloseTo(1);
   });
 
   it('tell what was left lying and how long it took', () => {
     const calls = [2, 4, 6].map((second) => call(second * 1000));
-    const figures = limitFigures(empty, calls, 0);
+    const figures = limitFigures(empty, calls, 0, null);
     expect(figures.utilisation).toBeCloseTo(0.5);
     // 8 s until the last answer; 3 s for the last admission and 2 s for its answer would have done.
     expect(figures.timeOverIdeal).toBeCloseTo(8 / 5);
   });
 
+  it('count the time that jobs waited in vain', () => {
+    const calls = [1, 2, 3].map((second) => call(second * 1000));
+    const figures = limitFigures(empty, calls, 0, 30_000);
+    expect(figures.utilisation).toBeCloseTo(0.1);
+    expect(figures.timeOverIdeal).toBeCloseTo(6);
+  });
+
   it('of an engine leave out the end, when nothing waits any more', () => {
     const calls = [0, 500, 1000, 2000].map((atMs) => call(atMs, { endedMs: atMs + 1000 }));
-    expect(engineFigures(calls, 0, 6000)).toEqual({ callsPerSecond: 1.5, meanQueue: 2 });
+    expect(engineFigures(calls, 0, 6000, null)).toEqual({ callsPerSecond: 1.5, meanQueue: 2 });
   });
 
   it('of waits count a job that was never called as waiting for ever', () => {
