@@ -12,7 +12,7 @@ const project = (name: string, include: string[], more: Record<string, unknown> 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['{apps,packages}/*/test/unit/**/*.test.ts', 'test/unit/**/*.test.ts']),
+      project('unit', ['{apps,packages}/*/test/unit/**/*.test.ts', 'bench/test/unit/**/*.test.ts']),
       project(
         'integration',
         ['{apps,packages}/*/test/integration/**/*.test.ts', 'test/integration/**/*.test.ts'],

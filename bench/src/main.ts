@@ -1,4 +1,6 @@
-import { OptionError, overheadUsage } from './overhead/options.ts';
+import { OptionError } from './option-error.ts';
+import { overheadUsage } from './overhead/options.ts';
+import { pacingUsage } from './pacing/options.ts';
 
 interface Measurement {
   about: string;
@@ -12,6 +14,11 @@ const measurements: Readonly<Record<string, Measurement>> = {
     about: "throughput, CPU per job and pickup beside the tutorial's way",
     usage: overheadUsage,
     load: async () => (await import('./overhead/overhead.ts')).runOverhead,
+  },
+  pacing: {
+    about: "how much of a provider's limits a fleet uses, and how often it is refused",
+    usage: pacingUsage,
+    load: async () => (await import('./pacing/pacing.ts')).runPacing,
   },
 };
 

@@ -3,12 +3,14 @@ import { badRequest, errorBody, unknownUrl } from './errors.ts';
 import type { LedgerPage, LedgerQuery } from './ledger.ts';
 import { settingsPatchSchema, type Settings, type SettingsInput } from './settings.ts';
 import type { Stats } from './stats.ts';
+import type { TimelineEntry, TimelineQuery } from './timeline.ts';
 import { describeIssue } from './issue.ts';
 
 /** What can be asked of a running simulator, in this process or over HTTP. */
 export interface Control {
   calls(query?: LedgerQuery): LedgerPage;
   stats(): Stats;
+  timeline(query?: TimelineQuery): TimelineEntry[];
   settings(): Settings;
   /** Throws a `TypeError` that names the field. */
   configure(patch: SettingsInput): Settings;
@@ -32,6 +34,11 @@ const querySchema = z.strictObject({
   outcome: z.enum(['pending', 'ok', 'rate_limited', 'error', 'broken', 'aborted']).optional(),
 });
 
+const timelineQuerySchema = z.strictObject({
+  after: z.coerce.number().int().optional(),
+  model: z.string().optional(),
+});
+
 /** Answers `/_simulator/…`; its own calls are not in the ledger. */
 export function answerControl(
   control: Control,
@@ -47,6 +54,12 @@ export function answerControl(
     }
     case 'GET /_simulator/stats':
       return ok(control.stats());
+    case 'GET /_simulator/timeline': {
+      const query = timelineQuerySchema.safeParse(Object.fromEntries(url.searchParams));
+      return query.success
+        ? ok({ object: 'list', data: control.timeline(query.data) })
+        : refuse(describeIssue(query.error));
+    }
     case 'GET /_simulator/config':
       return ok(control.settings());
     case 'POST /_simulator/reset':

@@ -6,7 +6,8 @@ import { Ledger } from './ledger.ts';
 import { LimitRegistry } from './limits/registry.ts';
 import { OutageState } from './outage.ts';
 import { defaultSettings, mergeSettings, type Settings, type SettingsPatch } from './settings.ts';
-import { Counters } from './stats.ts';
+import { Counters, type Stats } from './stats.ts';
+import { Timeline } from './timeline.ts';
 
 export interface CoreOptions {
   clock: Clock;
@@ -17,6 +18,8 @@ export interface CoreOptions {
   settings: SettingsPatch;
 }
 
+const TIMELINE_ENTRIES = 100_000;
+
 /** The provider behind the HTTP server: what it allows, how it misbehaves, what it remembers. */
 export class Core {
   readonly clock: Clock;
@@ -26,6 +29,7 @@ export class Core {
   readonly runId: string = randomBytes(3).toString('hex');
   readonly ledger: Ledger;
   readonly counters: Counters = new Counters();
+  readonly timeline: Timeline = new Timeline(TIMELINE_ENTRIES);
   readonly attempts: Attempts;
   readonly limits: LimitRegistry;
   readonly rules: Rules;
@@ -39,13 +43,24 @@ export class Core {
     this.ledger = new Ledger(options.ledgerSize);
     this.attempts = new Attempts(options.ledgerSize);
     this.#settings = mergeSettings(defaultSettings, options.settings);
-    this.limits = new LimitRegistry(this.#settings);
+    this.limits = new LimitRegistry(this.#settings, this.clock);
     this.rules = new Rules(this.#settings.rules, this.clock());
     this.outage.set(options.settings.outage ?? null, this.clock());
   }
 
   get settings(): Settings {
     return this.#settings;
+  }
+
+  stats(): Stats {
+    const engines = [...this.limits.engines()].map(
+      ([model, slots]) => [model, slots.occupancy()] as const,
+    );
+    return {
+      at_ms: Math.floor(this.clock()),
+      ...this.counters.snapshot(),
+      engines: Object.fromEntries(engines),
+    };
   }
 
   configure(patch: SettingsPatch): void {
@@ -60,6 +75,7 @@ export class Core {
   reset(): void {
     this.ledger.reset();
     this.counters.reset();
+    this.timeline.reset();
     this.attempts.reset();
     this.limits.reset();
     this.rules.set(this.#settings.rules, this.clock());

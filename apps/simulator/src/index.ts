@@ -3,6 +3,7 @@ export { runSimulator } from './main.ts';
 export type { Control } from './control.ts';
 export type { LedgerEntry, LedgerPage, LedgerQuery, Outcome } from './ledger.ts';
 export type { ModelCounts, Stats } from './stats.ts';
+export type { TimelineEntry, TimelineQuery } from './timeline.ts';
 export type { Settings, SettingsInput } from './settings.ts';
 export type { Fault } from './faults/fault.ts';
 export { bodyDigest, bodySha256 } from './digest.ts';

@@ -3,6 +3,7 @@ import type { JsonObject } from './json.ts';
 import { answerText } from './marker.ts';
 import type { Settings } from './settings.ts';
 
+/** Of the answers' text. */
 const CHARACTERS_PER_TOKEN = 4;
 const FILLER = 'the night is long and the queue is longer still, so on it goes; '.repeat(64);
 
@@ -17,7 +18,7 @@ export interface Weight {
 }
 
 /**
- * Input tokens are a quarter of the body's bytes, rounded up. Output tokens are `output_tokens`,
+ * Input tokens are the body's bytes over `bytes_per_token` (4), rounded up. Output tokens are `output_tokens`,
  * or `max_tokens` where that is less, for each choice. Charged is the input plus, for each choice,
  * the larger of `max_tokens` and `estimate_tokens`, as OpenAI charges at admission.
  */
@@ -27,7 +28,7 @@ export function weigh(
   bodyBytes: number,
   settings: Settings,
 ): Weight {
-  const inputTokens = Math.ceil(bodyBytes / CHARACTERS_PER_TOKEN);
+  const inputTokens = Math.ceil(bodyBytes / settings.bytes_per_token);
   const generation = endpoint.generation(body);
   if (generation === null) {
     return {

@@ -38,6 +38,8 @@ const shape = {
     z.enum(['full', 'empty']).transform((word) => (word === 'full' ? 1 : 0)),
   ]),
   outside_share: z.number().min(0).max(1),
+  /** Bytes of a body that make one token: what a caller's estimate may get wrong. */
+  bytes_per_token: z.number().min(0.1).max(100),
   /** Tokens that a call without max_tokens is charged for its answer. */
   estimate_tokens: z.int().min(0).max(1_000_000),
   /** How long the answers are. */
@@ -95,6 +97,7 @@ export const defaultSettings: Settings = {
   refund: false,
   start_level: 1,
   outside_share: 0,
+  bytes_per_token: 4,
   estimate_tokens: 16,
   output_tokens: 24,
   embedding_dimensions: 16,

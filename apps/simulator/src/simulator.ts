@@ -47,7 +47,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   });
   const control: Control = {
     calls: (query) => core.ledger.calls(query),
-    stats: () => core.counters.snapshot(),
+    stats: () => core.stats(),
+    timeline: (query) => core.timeline.entries(query),
     settings: () => core.settings,
     configure: (patch) => configure(patch),
     reset: () => core.reset(),

@@ -1,5 +1,6 @@
 import { BoundedMap } from './bounded-map.ts';
 import type { LedgerEntry, Outcome } from './ledger.ts';
+import type { Occupancy } from './limits/slots.ts';
 
 const MOST_MODELS = 1000;
 
@@ -14,6 +15,8 @@ export interface ModelCounts {
 
 /** What `GET /_simulator/stats` answers; counts since the start or the last reset. */
 export interface Stats {
+  /** When these were read. */
+  at_ms: number;
   calls: number;
   in_flight: number;
   max_in_flight: number;
@@ -29,9 +32,14 @@ export interface Stats {
   first_call_at_ms: number | null;
   last_call_at_ms: number | null;
   models: Record<string, ModelCounts>;
+  /** Each model's engine, whether its slots are limited or not. */
+  engines: Record<string, Occupancy>;
 }
 
-const emptyStats = (inFlight: number): Omit<Stats, 'models'> => ({
+/** What is counted call by call. */
+type Counts = Omit<Stats, 'at_ms' | 'engines'>;
+
+const emptyStats = (inFlight: number): Omit<Counts, 'models'> => ({
   calls: 0,
   in_flight: inFlight,
   max_in_flight: inFlight,
@@ -77,7 +85,7 @@ export class Counters {
     }
   }
 
-  snapshot(): Stats {
+  snapshot(): Counts {
     return { ...this.#totals, models: Object.fromEntries(this.#models.entries()) };
   }
 

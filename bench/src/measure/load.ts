@@ -94,6 +94,8 @@ async function openLine(host: string, port: number): Promise<Line> {
   waiting.promise.catch(() => undefined);
   return {
     exchange: async (request) => {
+      // Nobody would tell of a connection that was closed while it was idle.
+      if (socket.destroyed) throw new Error(`${host}:${port} had closed the connection`);
       waiting = Promise.withResolvers();
       socket.write(request);
       return waiting.promise;

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { OptionError } from '../option-error.ts';
 
 export interface OverheadOptions {
   jobs: number;
@@ -11,11 +12,6 @@ export interface OverheadOptions {
   check: boolean;
   json: boolean;
   profileDir: string | null;
-}
-
-/** A wrong option; its message is one line that names it. */
-export class OptionError extends Error {
-  override readonly name = 'OptionError';
 }
 
 export const overheadUsage = `usage: npm run bench -- overhead [options]

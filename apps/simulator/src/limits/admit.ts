@@ -16,6 +16,8 @@ export function admit(
   const { headers: style } = core.settings;
   const allowance = core.limits.allowance(key, model, nowMs);
   const admission = allowance.admit(weight.chargedTokens, nowMs);
+  const admitted = admission.kind === 'admitted';
+  core.timeline.add(model, nowMs, admitted ? weight.chargedTokens : null);
   addLimitHeaders(exchange.headers, allowance, style, nowMs);
   if (admission.kind !== 'admitted') {
     if (admission.kind === 'refused' && style !== 'none') {

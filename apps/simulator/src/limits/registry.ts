@@ -1,4 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
 import { limitsFor, type Settings } from '../settings.ts';
 import { Allowance } from './allowance.ts';
 import { Slots } from './slots.ts';
@@ -17,10 +18,12 @@ export class LimitRegistry {
   readonly #allowances = new BoundedMap<{ key: string; model: string; allowance: Allowance }>(
     MOST_ALLOWANCES,
   );
+  readonly #clock: Clock;
   readonly #slots = new BoundedMap<Slots>(MOST_ALLOWANCES);
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, clock: Clock) {
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   allowance(key: string, model: string, nowMs: number): Allowance {
@@ -37,12 +40,12 @@ export class LimitRegistry {
     const known = this.#slots.get(model);
     if (known) return known;
     const limits = limitsFor(this.#settings, null, model) ?? NO_LIMITS;
-    const slots = new Slots(limits.slots, limits.queue_limit);
+    const slots = new Slots(limits.slots, limits.queue_limit, this.#clock);
     this.#slots.set(model, slots);
     return slots;
   }
 
-  /** Running and waiting calls per model, for the metrics page. */
+  /** Running and waiting calls per model, for the metrics page and the stats. */
   engines(): Iterable<[string, Slots]> {
     return this.#slots.entries();
   }
@@ -61,5 +64,6 @@ export class LimitRegistry {
   /** Forgets the buckets, which start anew at the configured level; slots hold running calls. */
   reset(): void {
     this.#allowances.clear();
+    for (const [, slots] of this.#slots.entries()) slots.resetSums();
   }
 }

@@ -1,3 +1,15 @@
+import type { Clock } from '../clock.ts';
+
+/** Calls of one engine, now and summed over time. */
+export interface Occupancy {
+  running: number;
+  waiting: number;
+  /** The sum, over all calls, of how long each has run; over a stretch of time it gives the mean number. */
+  running_ms: number;
+  /** The same of the time spent in line. */
+  waiting_ms: number;
+}
+
 /**
  * The slots of a self-hosted engine: so many calls run, the others wait in line, first come first
  * served. Without a number of slots everything runs.
@@ -7,10 +19,16 @@ export class Slots {
   #queueLimit: number | null;
   #running = 0;
   readonly #waiting = new Set<() => void>();
+  readonly #clock: Clock;
+  #runningMs = 0;
+  #waitingMs = 0;
+  #countedAtMs: number;
 
-  constructor(slots: number | null, queueLimit: number | null) {
+  constructor(slots: number | null, queueLimit: number | null, clock: Clock) {
     this.#slots = slots;
     this.#queueLimit = queueLimit;
+    this.#clock = clock;
+    this.#countedAtMs = clock();
   }
 
   get running(): number {
@@ -26,13 +44,32 @@ export class Slots {
     return this.#slots !== null;
   }
 
+  occupancy(): Occupancy {
+    this.#count();
+    return {
+      running: this.#running,
+      waiting: this.#waiting.size,
+      running_ms: Math.round(this.#runningMs),
+      waiting_ms: Math.round(this.#waitingMs),
+    };
+  }
+
+  /** Sums over time start anew. */
+  resetSums(): void {
+    this.#count();
+    this.#runningMs = 0;
+    this.#waitingMs = 0;
+  }
+
   /** Runs a call without asking for room. */
   start(): void {
+    this.#count();
     this.#running += 1;
   }
 
   /** Runs `start` now or when a slot is free; `full` when the queue takes no more. */
   enter(start: () => void): 'running' | 'waiting' | 'full' {
+    this.#count();
     if (this.#slots === null || this.#running < this.#slots) {
       this.#running += 1;
       start();
@@ -45,15 +82,18 @@ export class Slots {
 
   /** Takes a call out of the line; false if it is not in it (any more). */
   leaveQueue(start: () => void): boolean {
+    this.#count();
     return this.#waiting.delete(start);
   }
 
   release(): void {
+    this.#count();
     this.#running -= 1;
     this.#startWaiting();
   }
 
   configure(slots: number | null, queueLimit: number | null): void {
+    this.#count();
     this.#slots = slots;
     this.#queueLimit = queueLimit;
     this.#startWaiting();
@@ -66,5 +106,14 @@ export class Slots {
       this.#running += 1;
       start();
     }
+  }
+
+  /** Before every change: what was so since the last one goes into the sums. */
+  #count(): void {
+    const nowMs = this.#clock();
+    const elapsedMs = nowMs - this.#countedAtMs;
+    this.#runningMs += this.#running * elapsedMs;
+    this.#waitingMs += this.#waiting.size * elapsedMs;
+    this.#countedAtMs = nowMs;
   }
 }

@@ -153,6 +153,45 @@ describe('the control API', () => {
     });
   });
 
+  it('tells what was let in and refused, second by second', async () => {
+    simulator.configure({ limits: { m: { requests_per_minute: 60 } }, start_level: 'empty' });
+    await embed('m', 'a').catch(() => undefined);
+    nowMs += 1000;
+    await embed('m', 'a');
+    await embed('n', 'a');
+    const { charged_tokens: tokens } = simulator.calls().data[1]!;
+    expect(await get('/_simulator/timeline?model=m')).toEqual({
+      object: 'list',
+      data: [
+        { at_s: 1000, model: 'm', admitted: 0, refused: 1, charged_tokens: 0 },
+        { at_s: 1001, model: 'm', admitted: 1, refused: 0, charged_tokens: tokens },
+      ],
+    });
+    expect(await get('/_simulator/timeline?after=1000')).toMatchObject({
+      data: [{ model: 'm' }, { model: 'n' }],
+    });
+  });
+
+  it('sums up an engine’s queue', async () => {
+    simulator.configure({ limits: { 'sim-hang': { slots: 1 } } });
+    const abort = new AbortController();
+    const hanging = ['a', 'b'].map(async (input) =>
+      client()
+        .embeddings.create({ model: 'sim-hang', input }, { signal: abort.signal })
+        .catch(() => undefined),
+    );
+    await eventually(() => simulator.stats().engines['sim-hang']?.waiting === 1);
+    nowMs += 500;
+    expect(await get('/_simulator/stats')).toMatchObject({
+      at_ms: 1_000_500,
+      engines: { 'sim-hang': { running_ms: 500, waiting_ms: 500 } },
+    });
+    abort.abort();
+    await Promise.all(hanging);
+    await eventually(() => simulator.stats().in_flight === 0);
+    expect(simulator.stats().engines['sim-hang']).toMatchObject({ running: 0, waiting: 0 });
+  });
+
   it('shows settings that it takes back, and forgets on reset', async () => {
     simulator.configure({ rules: [{ fault: '500-p0' }], latency: 'uniform:0-1' });
     const settings = await get('/_simulator/config');
@@ -179,6 +218,11 @@ describe('the control API', () => {
     expect([answer.status, (await jsonOf<ErrorEnvelope>(answer)).error.param]).toEqual([
       400,
       'limit',
+    ]);
+    const timeline = await fetch(`${origin}/_simulator/timeline?after=now`);
+    expect([timeline.status, (await jsonOf<ErrorEnvelope>(timeline)).error.param]).toEqual([
+      400,
+      'after',
     ]);
   });
 });

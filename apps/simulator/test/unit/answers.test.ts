@@ -63,6 +63,11 @@ describe('what a call weighs', () => {
     });
   });
 
+  it('counts bytes as it is told to', () => {
+    const dense = { ...defaultSettings, bytes_per_token: 2.5 };
+    expect(weigh(embeddings, {}, 41, dense)).toMatchObject({ inputTokens: 17 });
+  });
+
   it('is its input alone where nothing is generated', () => {
     expect(weigh(embeddings, {}, 40, defaultSettings)).toMatchObject({
       inputTokens: 10,

@@ -3,6 +3,7 @@ import { Allowance } from '../../src/limits/allowance.ts';
 import { formatDuration } from '../../src/limits/duration.ts';
 import { addLimitHeaders, addRetryAfter, refusalBody } from '../../src/limits/headers.ts';
 import { Slots } from '../../src/limits/slots.ts';
+import { Timeline } from '../../src/timeline.ts';
 import { defaultSettings, limitsFor, mergeSettings } from '../../src/settings.ts';
 
 const none = {
@@ -167,7 +168,7 @@ describe('settings', () => {
 
 describe('slots', () => {
   it('run so many at once, queue so many more in order, and refuse the rest', () => {
-    const slots = new Slots(1, 2);
+    const slots = new Slots(1, 2, () => 0);
     const started: string[] = [];
     const first = (): unknown => started.push('first');
     const second = (): unknown => started.push('second');
@@ -182,5 +183,48 @@ describe('slots', () => {
     expect(started).toEqual(['first', 'third']);
     slots.configure(null, null);
     expect([slots.running, slots.waiting]).toEqual([1, 0]);
+  });
+
+  it('sum up how long calls ran and waited', () => {
+    let nowMs = 1000;
+    const slots = new Slots(1, null, () => nowMs);
+    slots.enter(() => undefined);
+    nowMs += 10;
+    slots.enter(() => undefined);
+    slots.enter(() => undefined);
+    nowMs += 5;
+    slots.release();
+    nowMs += 1;
+    // One ran all of 16 ms; two waited for 5 ms and one for 1 ms more.
+    expect(slots.occupancy()).toEqual({ running: 1, waiting: 1, running_ms: 16, waiting_ms: 11 });
+    slots.resetSums();
+    nowMs += 2;
+    expect(slots.occupancy()).toEqual({ running: 1, waiting: 1, running_ms: 2, waiting_ms: 2 });
+  });
+});
+
+describe('the timeline', () => {
+  it('counts by second and model', () => {
+    const timeline = new Timeline(10);
+    timeline.add('a', 5000, 7);
+    timeline.add('a', 5999, null);
+    timeline.add('b', 5999, 1);
+    timeline.add('a', 6000, 2);
+    expect(timeline.entries({ model: 'a' })).toEqual([
+      { at_s: 5, model: 'a', admitted: 1, refused: 1, charged_tokens: 7 },
+      { at_s: 6, model: 'a', admitted: 1, refused: 0, charged_tokens: 2 },
+    ]);
+    expect(timeline.entries({ after: 5 })).toHaveLength(1);
+    timeline.reset();
+    timeline.add('a', 6000, 2);
+    expect(timeline.entries()).toHaveLength(1);
+  });
+
+  it('forgets the oldest beyond its size', () => {
+    const timeline = new Timeline(10);
+    for (let second = 0; second < 100; second += 1) timeline.add('a', second * 1000, 1);
+    const kept = timeline.entries();
+    expect(kept.length).toBeLessThanOrEqual(11);
+    expect(kept.at(-1)?.at_s).toBe(99);
   });
 });
