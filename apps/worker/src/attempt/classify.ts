@@ -39,6 +39,8 @@ function classifyStatus(
     if (said.code === 'insufficient_quota' || said.type === 'insufficient_quota') {
       return { kind: 'lane_refused', reason: 'insufficient_quota', message };
     }
+    // Larger than the whole limit: no wait makes it fit. It is refused for good and cools nothing.
+    if (/^Request too large\b/.test(said.message)) return { kind: 'rejected', response, message };
     return { kind: 'rate_limited', retryAfterMs: wait, message };
   }
   if (status === 401) return { kind: 'lane_refused', reason: 'unauthorized', message };

@@ -39,6 +39,13 @@ describe('classify, by the table of the contract', () => {
     ],
     ['429', answered(429, errorBody('rate_limit_exceeded')), 'rate_limited'],
     ['429 without a body', answered(429, ''), 'rate_limited'],
+    [
+      '429 for a request above the whole limit',
+      answered(429, {
+        error: { message: 'Request too large for m: Limit 100, Requested 200.', code: 'x' },
+      }),
+      'rejected',
+    ],
     ['429 insufficient_quota', answered(429, errorBody('insufficient_quota')), 'lane_refused'],
     ['401', answered(401, errorBody('invalid_api_key')), 'lane_refused'],
     ['403', answered(403, 'forbidden'), 'lane_refused'],
