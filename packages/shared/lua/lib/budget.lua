@@ -17,6 +17,11 @@ local HORIZON_MS = 500
 -- What was believed of a bucket that nobody has used or heard of for so long is not believed any more.
 local STALE_MS = 10000
 
+-- Of what was reserved since the newest headers, so much more may really have been charged.
+local ESTIMATE_MARGIN = 0.15
+-- Over so long the difference between the own account and the headers is taken for what others use.
+local DRIFT_MS = 1000
+
 local DIMENSIONS = { 'requests', 'tokens' }
 
 local function floor_of(dimension, is_interactive, largest)
@@ -24,19 +29,31 @@ local function floor_of(dimension, is_interactive, largest)
   if is_interactive then return INTERACTIVE_FLOOR * capacity end
   local share = floor_share(capacity / dimension.rate)
   if capacity < 100 then share = math.max(share, 0.10) end
-  return math.max(share * capacity, math.min(2 * largest, 0.25 * capacity))
+  return math.max(share * capacity, math.min(largest, 0.25 * capacity))
+end
+
+-- What may be missing from a level that was last heard of some time ago: reservations that were charged more than estimated,
+-- and what others have used since. Also returns how fast the latter grows.
+local function doubt_of(s, name, now)
+  local d = s[name]
+  if not d.synced then return 0, 0 end
+  local drift = d.drift or 0
+  local since = math.max(0, s.reserved[name] - d.synced)
+  local estimated = name == 'tokens' and ESTIMATE_MARGIN * since or 0
+  return math.min(0.5 * d.capacity, estimated + drift * math.max(0, now - d.synced_at)), drift
 end
 
 local function largest_of(s, name)
   return name == 'requests' and 1 or s.largest
 end
 
--- A lane that nobody knows anything of: one call at once, then ten a second, after two seconds thirty. A refusal comes
--- back at once and says more than any answer; answers take a second or two.
+-- A lane that nobody knows anything of: one call at once, from a quarter of a second on ten a second, after two seconds
+-- thirty. A refusal comes back at once and says more than any answer; answers take a second or two.
 local function cold_date(cold)
   local n = cold.calls
-  if n <= 20 then return cold.since + n * 100 end
-  return cold.since + 2000 + (n - 20) * 33
+  if n == 0 then return cold.since end
+  if n <= 20 then return cold.since + 150 + n * 100 end
+  return cold.since + 2150 + (n - 20) * 33
 end
 
 local function new_budget(now, worker)
@@ -99,6 +116,22 @@ local function apply_configured(s, limits)
   end
 end
 
+-- Others who use the same limit show by levels that turn out lower than the own account of them. Each news corrects the
+-- level itself, so this only says how far it may have fallen since; nothing adds up.
+local function learn_drift(d, missing, sent_at, changed)
+  if changed or not d.drift_at then
+    d.drift, d.missing, d.drift_at = d.drift or 0, 0, sent_at
+    return
+  end
+  d.missing = d.missing + missing
+  local elapsed = sent_at - d.drift_at
+  if elapsed < DRIFT_MS then return end
+  local weight = 0.5 ^ (elapsed / 10000)
+  local rate = weight * d.drift + (1 - weight) * d.missing / elapsed
+  d.drift = math.max(0, math.min(0.8 * d.rate, rate))
+  d.missing, d.drift_at = 0, sent_at
+end
+
 -- Takes over what the provider's headers said of one bucket: news = { limit, rate, capacity, remaining }.
 -- level = what remained when the call was sent + the refill since - what was reserved since. A call of an epoch that is
 -- gone tells the limit, and of the level only that it is not above what it saw.
@@ -123,7 +156,9 @@ local function apply_headers(s, name, news, call, now)
   -- Older than half of the window, the news of the level is worth less than the own account of it.
   if not changed and age > 0.5 * d.capacity / d.rate then return end
   local since = math.max(0, s.reserved[name] - call.guard[name])
-  d.level = math.min(d.capacity, news.remaining + d.rate * age) - since
+  local level = math.min(d.capacity, news.remaining + d.rate * age) - since
+  learn_drift(d, d.level - level, call.sent_at, changed)
+  d.level, d.synced, d.synced_at = level, call.guard[name], call.sent_at
 end
 
 -- A refusal that no header explains. The first is left to the cool-down; when another comes within half a minute of the
@@ -191,8 +226,10 @@ local function date_of(s, now, earliest, is_interactive, tokens)
     local d = s[name]
     if d then
       local need = math.min(name == 'requests' and 1 or tokens, d.capacity)
-      local floor = math.min(floor_of(d, is_interactive, largest_of(s, name)), d.capacity - need)
-      date = math.max(date, now + (need + floor - d.level) / d.rate)
+      local doubt, drift = doubt_of(s, name, now)
+      local floor = floor_of(d, is_interactive, largest_of(s, name)) + doubt
+      floor = math.min(floor, d.capacity - need)
+      date = math.max(date, now + (need + floor - d.level) / (d.rate - drift))
       spacing = math.max(spacing, need / d.rate)
     end
   end
@@ -210,7 +247,8 @@ end
 -- How far ahead reservations are made. What is reserved ahead for bulk is not there for interactive jobs, so it stays
 -- well inside what bulk leaves to them.
 local function horizon_of(s)
-  local horizon = HORIZON_MS
+  -- A refusal of the first calls must still reach those that come after them.
+  local horizon = s.cold and 20 or HORIZON_MS
   for _, name in ipairs(DIMENSIONS) do
     local d = s[name]
     if d then
