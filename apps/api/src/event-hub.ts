@@ -45,12 +45,15 @@ export function createEventHub({
   let releaseTimer: NodeJS.Timeout | undefined;
   let finishing = false;
 
-  const onMessage = (message: string): void => {
-    const [tenant = '', jobId = '', status = ''] = message.split(' ', 3);
+  const onChange = (change: string): void => {
+    const [tenant = '', jobId = '', status = ''] = change.split(' ', 3);
     const own = listeners.get(`${tenant} ${jobId}`);
     if (own === undefined) return;
     const signal = isSettled(status as JobStatus) ? 'settled' : 'changed';
     for (const listener of own) listener(signal);
+  };
+  const onMessage = (message: string): void => {
+    for (const change of message.split('\n')) onChange(change);
   };
   const tellAll = (signal: JobSignal): void => {
     for (const own of listeners.values()) for (const listener of own) listener(signal);

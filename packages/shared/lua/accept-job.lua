@@ -1,58 +1,80 @@
 #!lua
---[[ Accepts a job: queued, on record, and sure to be delivered.
+--[[ Accepts jobs of one tenant, one after the other: each queued, on record, and sure to be delivered.
 
-KEYS  1 record  2 counts  3 jobs index  4 outbox  5 expiring  6 idempotency record (only with an idempotency key)
-ARGV  1 id  2 tenant  3 events channel  4 outbox grace in ms  5 run_at in unix ms or ''
-      6 expires_after in ms or ''  7 content hash or ''  8 idempotency life in ms  9… record field, value, …
+KEYS  1 counts  2 jobs index  3 outbox  4 expiring  then for each job its record and, with an idempotency key,
+      its idempotency record
+ARGV  1 tenant  2 outbox grace in ms  3 idempotency life in ms  then for each job:
+      how many values follow  id  due not before (run_at in unix ms) or ''  expires_after in ms or ''
+      content hash, or '' without an idempotency key  record field, value, …
 
-Returns  { 'accepted', now, due }   due: when it may be delivered, unix ms; later than now for run_at
+Returns  for each job, in their order:
+         { 'accepted', now, due }   due: when it may be delivered, unix ms; later than now for run_at
          { 'replayed', id }         the key was used before with the same content
          { 'conflict', id }         the key was used before with other content
+         { 'broken', message }      nothing was promised to this one; the others are what they are
 
-Atomic: record, index, expiry, outbox entry and idempotency record stand together or not at all. No
-allow-oom: a full Redis refuses new work here, before anything is promised. ]]
+Atomic: record, index, expiry, outbox entry and idempotency record of a job stand together or not at all. No
+allow-oom: a full Redis refuses all of them here, before anything is promised. ]]
 --#include lib/time
 --#include lib/record
 
-if KEYS[6] then
-  local used = redis.call('HMGET', KEYS[6], 'id', 'hash')
-  if used[1] and used[1] ~= ARGV[1] then
-    return { used[2] == ARGV[7] and 'replayed' or 'conflict', used[1] }
-  end
-end
-
 local now = now_ms()
-local due = now
-if ARGV[5] ~= '' and tonumber(ARGV[5]) > now then
-  due = tonumber(ARGV[5])
+local at = whole(now)
+local tenant, grace, idempotency_life = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local retry_at = whole(now + grace)
+local first_event = '1|job.queued|' .. at .. '|0|'
+local index, outbox = {}, {}
+
+local function store(record, id, ...)
+  redis.call('HSET', record, 'v', '1', 'id', id, 'tenant', tenant, 'status', 'queued', 'attempts', '0', 'calls', '0',
+    'rescues', '0', 'generation', '0', 'delivery', '1', 'created_at', at, 'seq', '1', 'events', first_event, ...)
 end
 
--- The client library sends a script again when the connection broke before its answer came.
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return { 'accepted', now, due }
+local function accept(record, idempotency, from, to)
+  local id, run_at, expires_after, hash = ARGV[from], tonumber(ARGV[from + 1]), ARGV[from + 2], ARGV[from + 3]
+  if idempotency then
+    local used = redis.call('HMGET', idempotency, 'id', 'hash')
+    if used[1] and used[1] ~= id then
+      return { used[2] == hash and 'replayed' or 'conflict', used[1] }
+    end
+  end
+  local is_later = run_at and run_at > now
+  local accepted = { 'accepted', now, is_later and run_at or now }
+  -- The client library sends a script again when the connection broke before its answer came.
+  if redis.call('EXISTS', record) == 1 then return accepted end
+
+  if expires_after == '' then
+    store(record, id, unpack(ARGV, from + 4, to))
+  else
+    local expires_at = whole(now + tonumber(expires_after))
+    redis.call('ZADD', KEYS[4], expires_at, id)
+    store(record, id, 'expires_at', expires_at, unpack(ARGV, from + 4, to))
+  end
+  if idempotency then
+    redis.call('HSET', idempotency, 'id', id, 'hash', hash)
+    redis.call('PEXPIRE', idempotency, idempotency_life)
+  end
+  count('queued', 1)
+  index[#index + 1] = at
+  index[#index + 1] = id
+  -- Until the process that accepted it has put it into its queue, the outbox stands for the delivery.
+  outbox[#outbox + 1] = is_later and ARGV[from + 1] or retry_at
+  outbox[#outbox + 1] = id .. '.1'
+  return accepted
 end
 
-local fields = {
-  'v', 1, 'id', ARGV[1], 'tenant', ARGV[2], 'status', 'queued', 'attempts', 0, 'calls', 0, 'rescues', 0,
-  'generation', 0, 'delivery', 1, 'created_at', whole(now), 'run_at', ARGV[5],
-  'seq', 1, 'events', '1|job.queued|' .. whole(now) .. '|0|',
-}
-for i = 9, #ARGV do
-  fields[#fields + 1] = ARGV[i]
+local replies = {}
+local key, arg = 5, 4
+while arg <= #ARGV do
+  local last = arg + tonumber(ARGV[arg])
+  local has_idempotency = ARGV[arg + 4] ~= ''
+  replies[#replies + 1] = move(accept, KEYS[key], has_idempotency and KEYS[key + 1] or nil, arg + 1, last)
+  key = key + (has_idempotency and 2 or 1)
+  arg = last + 1
 end
-if ARGV[6] ~= '' then
-  local expires_at = now + tonumber(ARGV[6])
-  fields[#fields + 1] = 'expires_at'
-  fields[#fields + 1] = whole(expires_at)
-  redis.call('ZADD', KEYS[5], expires_at, ARGV[1])
+if #index > 0 then
+  redis.call('ZADD', KEYS[2], unpack(index))
+  redis.call('ZADD', KEYS[3], unpack(outbox))
 end
-redis.call('HSET', KEYS[1], unpack(fields))
-redis.call('HINCRBY', KEYS[2], 'queued', 1)
-redis.call('ZADD', KEYS[3], now, ARGV[1])
--- Until the process that accepted it has put it into its queue, the outbox stands for the delivery.
-redis.call('ZADD', KEYS[4], due > now and due or now + tonumber(ARGV[4]), ARGV[1] .. '.1')
-if KEYS[6] then
-  redis.call('HSET', KEYS[6], 'id', ARGV[1], 'hash', ARGV[7])
-  redis.call('PEXPIRE', KEYS[6], ARGV[8])
-end
-return { 'accepted', now, due }
+finish(KEYS[1])
+return replies

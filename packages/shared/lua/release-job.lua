@@ -30,10 +30,11 @@ if ARGV[5] ~= '' then
   retry_at = whole(now + tonumber(ARGV[5]))
   redis.call('ZADD', KEYS[3], retry_at, r[6] .. '.' .. delivery)
 end
-local seq, log = next_event(r[10], r[9], now, 'job.queued', attempts, ARGV[7])
+local seq, log = next_event(r[10], r[9], whole(now), 'job.queued', whole(attempts), ARGV[7])
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempts', attempts, 'delivery', delivery, 'retry_at', retry_at,
   'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '',
   'seq', seq, 'events', log)
-move_count(KEYS[2], 'in_progress', 'queued')
-announce(ARGV[1], r[5], r[6], 'queued', seq)
+move_count('in_progress', 'queued')
+announce(r[5], r[6], 'queued', seq)
+finish(KEYS[2], ARGV[1])
 return { 'released', delivery, retry_at }

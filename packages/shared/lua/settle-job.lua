@@ -1,25 +1,42 @@
 #!lua flags=allow-oom
---[[ Records the result of an attempt as the job's one terminal state.
+--[[ Records the results of attempts of one tenant, each as its job's one terminal state.
 
-KEYS  1 record  2 counts  3 expiring  4 unsuccessful index
-ARGV  1 events channel  2 generation  3 retention in ms  4 status  5… record field, value, …
+KEYS  1 counts  2 expiring  3 unsuccessful index  then the record of each job
+ARGV  1 events channel  2 tenant  3 retention in ms  then for each job:
+      how many values follow  id  generation  status  record field, value, …
 
-Returns  { 'settled' }        also when this very settlement is sent again
-         { 'lost', status }   the claim is no longer the caller's: nothing was changed
+Returns  for each job, in their order:
+         { 'settled' }          also when this very settlement is sent again
+         { 'lost', status }     the claim is no longer the caller's: nothing was changed
+         { 'broken', message }  what its record holds is not a job; the others are what they are
 
-The generation is the fence: a worker that was frozen past its lock and wakes up changes nothing. ]]
+Atomic: each terminal record stands with its counts and indexes. The generation is the fence: a worker that was frozen
+past its lock and wakes up changes nothing. ]]
 --#include lib/time
 --#include lib/record
 
-local r = redis.call('HMGET', KEYS[1], 'status', 'tenant', 'id', 'attempts', 'expires_at', 'created_at', 'seq', 'events',
-  'generation', 'settled_by')
-if r[1] ~= 'in_progress' or r[9] ~= ARGV[2] then
-  if r[10] == ARGV[2] then return { 'settled' } end
-  return { 'lost', r[1] or 'missing' }
+local at = whole(now_ms())
+local keys = { KEYS[2], KEYS[3] }
+local channel, tenant, retention_ms = ARGV[1], ARGV[2], ARGV[3]
+
+local function record_result(record, from, to)
+  local id, generation, status = ARGV[from], ARGV[from + 1], ARGV[from + 2]
+  local r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events')
+  if r[1] ~= 'in_progress' or r[2] ~= generation then
+    if redis.call('HGET', record, 'settled_by') == generation then return { 'settled' } end
+    return { 'lost', r[1] or 'missing' }
+  end
+  settle(keys, { record = record, tenant = tenant, id = id, status = r[1], attempts = r[3], expires_at = r[4], seq = r[5],
+    events = r[6] }, retention_ms, status, at, 'settled_by', generation, unpack(ARGV, from + 3, to))
+  return { 'settled' }
 end
-local fields = { 'settled_by', ARGV[2] }
-for i = 5, #ARGV do
-  fields[#fields + 1] = ARGV[i]
+
+local replies = {}
+local arg = 4
+for i = 4, #KEYS do
+  local last = arg + tonumber(ARGV[arg])
+  replies[i - 3] = move(record_result, KEYS[i], arg + 1, last)
+  arg = last + 1
 end
-settle(KEYS, r, ARGV[1], ARGV[3], ARGV[4], now_ms(), fields)
-return { 'settled' }
+finish(KEYS[1], channel)
+return replies

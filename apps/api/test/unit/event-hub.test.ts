@@ -97,3 +97,16 @@ it('holds on to nobody when Redis is away', async () => {
   await follow('a', 'job_1');
   expect(log.filter((line) => line.startsWith('subscribe')).length).toBe(2);
 });
+
+it('hears every line of a message that tells of several jobs', async () => {
+  const { follow, say } = createHub();
+  const [one, two, other] = [
+    await follow('a', 'job_1'),
+    await follow('a', 'job_2'),
+    await follow('b', 'job_1'),
+  ];
+  say('a job_1 in_progress 2\na job_3 completed 3\na job_2 failed 3\na job_1 completed 3');
+  expect(one.signals).toEqual(['changed', 'settled']);
+  expect(two.signals).toEqual(['settled']);
+  expect(other.signals).toEqual([]);
+});

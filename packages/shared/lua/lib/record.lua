@@ -1,50 +1,66 @@
--- Helpers over one job record. Needs lib/time.
+-- Helpers over job records. Needs lib/time.
 
 local MAX_EVENTS = 100
 
 local SETTLED = { completed = true, failed = true, cancelled = true, expired = true }
 
 -- The event log with one more line "seq|type|at_ms|attempts|detail", and its new sequence. The caller writes both with
--- the rest of the record: one command instead of three.
+-- the rest of the record: one command instead of three. at and attempts are text.
 -- The log keeps its newest MAX_EVENTS lines: a job that is refused all night must not grow without bound.
 local function next_event(log, seq_before, at, kind, attempts, detail)
   local seq = tonumber(seq_before) + 1
   if seq > MAX_EVENTS then
     log = string.sub(log, string.find(log, '\n', 1, true) + 1)
   end
-  return seq, log .. '\n' .. seq .. '|' .. kind .. '|' .. whole(at) .. '|' .. attempts .. '|' .. detail
+  seq = whole(seq)
+  return seq, log .. '\n' .. seq .. '|' .. kind .. '|' .. at .. '|' .. attempts .. '|' .. detail
+end
+
+-- What the moves of this call add up to. finish() writes it, once for all of them.
+local counted, changes = {}, {}
+
+local function count(status, by)
+  counted[status] = (counted[status] or 0) + by
+end
+
+local function move_count(from, to)
+  count(from, -1)
+  count(to, 1)
 end
 
 -- Tells everyone who waits for this job that it changed. They read the record; the message is only a nudge.
-local function announce(channel, tenant, id, status, seq)
-  redis.call('PUBLISH', channel, tenant .. ' ' .. id .. ' ' .. status .. ' ' .. seq)
+local function announce(tenant, id, status, seq)
+  changes[#changes + 1] = tenant .. ' ' .. id .. ' ' .. status .. ' ' .. seq
 end
 
-local function move_count(counts, from, to)
-  redis.call('HINCRBY', counts, from, -1)
-  redis.call('HINCRBY', counts, to, 1)
+-- The end of every script that moves jobs: the counts, and one message with a line for each change.
+local function finish(counts, channel)
+  for status, by in pairs(counted) do
+    if by ~= 0 then redis.call('HINCRBY', counts, status, whole(by)) end
+  end
+  if #changes > 0 then redis.call('PUBLISH', channel, table.concat(changes, '\n')) end
+end
+
+-- One move of several. What breaks one of them, such as a record that is not one of ours, is told to its own caller
+-- and must not reach the others, whose moves are half made by then.
+local function move(one, ...)
+  local ok, reply = pcall(one, ...)
+  if ok then return reply end
+  return { 'broken', type(reply) == 'table' and reply.err or tostring(reply) }
 end
 
 -- Writes the one terminal record of a job. The caller has checked that it may: first writer wins.
--- keys: { record, counts, expiring, unsuccessful }. was: what SETTLE_FIELDS hold now. fields: a flat list of extra
--- field, value pairs.
-local SETTLE_FIELDS = { 'status', 'tenant', 'id', 'attempts', 'expires_at', 'created_at', 'seq', 'events' }
-
-local function settle(keys, was, channel, retention_ms, status, at, fields)
-  local record = keys[1]
-  local seq, log = next_event(was[8], was[7], at, 'job.' .. status, was[4], '')
-  local update = { 'status', status, 'settled_at', whole(at), 'seq', seq, 'events', log }
-  for i = 1, #fields do
-    update[#update + 1] = fields[i]
-  end
-  redis.call('HSET', record, unpack(update))
-  redis.call('PEXPIRE', record, retention_ms)
-  move_count(keys[2], was[1], status)
-  if was[5] and was[5] ~= '' then
-    redis.call('ZREM', keys[3], was[3])
+-- keys: { expiring, unsuccessful }. job: the record's key and what it holds now. at: text. ...: more field, value pairs.
+local function settle(keys, job, retention_ms, status, at, ...)
+  local seq, log = next_event(job.events, job.seq, at, 'job.' .. status, job.attempts, '')
+  redis.call('HSET', job.record, 'status', status, 'settled_at', at, 'seq', seq, 'events', log, ...)
+  redis.call('PEXPIRE', job.record, retention_ms)
+  move_count(job.status, status)
+  if job.expires_at and job.expires_at ~= '' then
+    redis.call('ZREM', keys[1], job.id)
   end
   if status ~= 'completed' then
-    redis.call('ZADD', keys[4], was[6], status .. ' ' .. was[3])
+    redis.call('ZADD', keys[2], redis.call('HGET', job.record, 'created_at'), status .. ' ' .. job.id)
   end
-  announce(channel, was[2], was[3], status, seq)
+  announce(job.tenant, job.id, status, seq)
 end

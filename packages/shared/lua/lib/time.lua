@@ -5,7 +5,8 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Lua writes large numbers as 1.7e+12 when it joins them to a string; instants need all their digits.
+-- Lua writes large numbers as 1.7e+12 when it joins them to a string; instants need all their digits. Commands are
+-- given text too: Redis prints a number with %.17g, which costs as much as the smaller commands themselves.
 local function whole(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end

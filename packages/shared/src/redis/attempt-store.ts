@@ -6,6 +6,7 @@ import {
   type WaitReason,
 } from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
+import { gatherMoves } from './gather-moves.ts';
 import type { JobStoreOptions } from './job-store.ts';
 
 /** A job that outlived this many workers kills the next one too: it is failed instead of tried again. */
@@ -76,6 +77,27 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     return [of.job(id), of.counts, of.expiring, of.unsuccessful];
   };
 
+  const indexes = (tenant: string): string[] => {
+    const of = keys.tenant(tenant);
+    return [of.counts, of.expiring, of.unsuccessful];
+  };
+  const makeBegin = gatherMoves<[BeginResult['kind'], ...(string | number)[]]>({
+    run,
+    name: 'begin-attempt',
+    shared: (tenant) => ({
+      keys: indexes(tenant),
+      args: [keys.channels.events, tenant, MAX_RESCUES, retentionMs],
+    }),
+  });
+  const makeSettle = gatherMoves<['settled' | 'lost']>({
+    run,
+    name: 'settle-job',
+    shared: (tenant) => ({
+      keys: indexes(tenant),
+      args: [keys.channels.events, tenant, retentionMs],
+    }),
+  });
+
   return {
     /** Claims a delivery for one attempt; on record before the provider is called. */
     begin: async (
@@ -85,13 +107,12 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
       claimId: string,
       workerId: string,
     ): Promise<BeginResult> => {
-      const of = keys.tenant(tenant);
-      const reply = (await run(
-        'begin-attempt',
-        [of.job(jobId), of.counts, of.expiring, of.unsuccessful],
-        [keys.channels.events, delivery, claimId, workerId, MAX_RESCUES, retentionMs],
-      )) as [BeginResult['kind'], ...(string | number)[]];
-      const [kind, ...rest] = reply;
+      const [kind, ...rest] = await makeBegin(tenant, {
+        keys: [keys.tenant(tenant).job(jobId)],
+        args: [jobId, delivery, claimId, workerId],
+        // Their bodies come back.
+        length: 0,
+      });
       if (kind === 'not_due') return { kind, waitMs: Number(rest[0]) };
       if (kind !== 'started') return { kind };
       const [
@@ -130,11 +151,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     /** Records the result. `lost`: the claim was taken over, or the job cancelled or expired; nothing was changed. */
     settle: async (claim: Claim, settlement: Settlement): Promise<'settled' | 'lost'> => {
       const { response, error, usage, costUsd } = settlement;
-      const [kind] = (await run('settle-job', settleKeys(claim.tenant, claim.jobId), [
-        keys.channels.events,
-        claim.generation,
-        retentionMs,
-        settlement.status,
+      const fields = [
         ...(response === null
           ? []
           : [
@@ -144,7 +161,12 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
         ...(error === null ? [] : ['error_code', error.code, 'error_message', error.message]),
         ...(usage === null ? [] : ['usage', JSON.stringify(usage)]),
         ...(costUsd === null ? [] : ['cost_usd', String(costUsd)]),
-      ])) as ['settled' | 'lost'];
+      ];
+      const [kind] = await makeSettle(claim.tenant, {
+        keys: [keys.tenant(claim.tenant).job(claim.jobId)],
+        args: [fields.length + 3, claim.jobId, claim.generation, settlement.status, ...fields],
+        length: response?.body.length ?? 0,
+      });
       return kind;
     },
 

@@ -1,5 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../telemetry/index.ts';
+import { atEndOfTurn } from './end-of-turn.ts';
 
 /** A connection to a standalone Redis, to Sentinel's master, or to a cluster. */
 export type RedisConnection = Redis | Cluster;
@@ -37,7 +38,7 @@ function gatherWrites(connection: RedisConnection): void {
       if (!isGathering) {
         isGathering = true;
         stream.cork();
-        setImmediate(() => {
+        atEndOfTurn('write', () => {
           isGathering = false;
           stream.uncork();
         });

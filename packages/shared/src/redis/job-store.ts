@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Job, JobEvent, JobStatus, NewJob } from '../job/index.ts';
 import type { RedisConnection } from './connect.ts';
+import { gatherMoves } from './gather-moves.ts';
 import type { Keys } from './keys.ts';
 import { jobFields, parseEvents, parseJob } from './job-record.ts';
 import type { RunScript } from './scripts.ts';
@@ -46,12 +47,25 @@ export type JobStore = ReturnType<typeof createJobStore>;
 export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOptions) {
   /** Known for a while only: after a flush of Redis the sweeps must find the tenant again. */
   const tenants = new Map<string, number>();
-  const rememberTenant = async (tenant: string): Promise<void> => {
+  const isKnown = (tenant: string): boolean =>
+    (tenants.get(tenant) ?? -Infinity) > performance.now() - 5000;
+  const remember = async (tenant: string): Promise<void> => {
     const now = performance.now();
-    if ((tenants.get(tenant) ?? -Infinity) > now - 5000) return;
     await redis.sadd(keys.tenants, tenant);
     tenants.set(tenant, now);
   };
+
+  const makeAccept = gatherMoves<[AcceptResult['kind'], string | number, number | undefined]>({
+    run,
+    name: 'accept-job',
+    shared: (tenant) => {
+      const of = keys.tenant(tenant);
+      return {
+        keys: [of.counts, of.jobs, of.outbox, of.expiring],
+        args: [tenant, OUTBOX_GRACE_MS, IDEMPOTENCY_MS],
+      };
+    },
+  });
 
   /** Those of these jobs that are still there: retention may have ended since the index was read. */
   const readMany = async (tenant: string, ids: readonly string[]): Promise<Job[]> => {
@@ -72,36 +86,33 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       job: NewJob,
       idempotency: Idempotency | null,
     ): Promise<AcceptResult> => {
-      await rememberTenant(job.tenant);
+      if (!isKnown(job.tenant)) await remember(job.tenant);
       const of = keys.tenant(job.tenant);
-      const scriptKeys = [of.job(id), of.counts, of.jobs, of.outbox, of.expiring];
-      if (idempotency !== null) scriptKeys.push(of.idempotency(sha256(idempotency.key)));
-      const [kind, second, due] = (await run('accept-job', scriptKeys, [
-        id,
-        job.tenant,
-        keys.channels.events,
-        OUTBOX_GRACE_MS,
-        job.runAtMs ?? '',
-        job.expiresAfterMs ?? '',
-        idempotency?.contentHash ?? '',
-        IDEMPOTENCY_MS,
-        ...[
-          'endpoint',
-          job.endpoint,
-          'model',
-          job.model,
-          'lane',
-          job.laneId,
-          'priority',
-          job.priority,
-        ],
-        ...['max_attempts', job.maxAttempts, 'body', job.body],
+      const fields = [
+        ...['endpoint', job.endpoint, 'model', job.model, 'lane', job.laneId],
+        ...['priority', job.priority, 'max_attempts', job.maxAttempts, 'body', job.body],
+        ...(job.runAtMs === null ? [] : ['run_at', job.runAtMs]),
         ...(Object.keys(job.metadata).length === 0
           ? []
           : ['metadata', JSON.stringify(job.metadata)]),
         ...(job.retryOf === null ? [] : ['retry_of', job.retryOf]),
         ...(job.tokens === null ? [] : ['tokens', JSON.stringify(job.tokens)]),
-      ])) as [AcceptResult['kind'], string | number, number | undefined];
+      ];
+      const [kind, second, due] = await makeAccept(job.tenant, {
+        keys:
+          idempotency === null
+            ? [of.job(id)]
+            : [of.job(id), of.idempotency(sha256(idempotency.key))],
+        args: [
+          fields.length + 4,
+          id,
+          job.runAtMs ?? '',
+          job.expiresAfterMs ?? '',
+          idempotency?.contentHash ?? '',
+          ...fields,
+        ],
+        length: job.body.length,
+      });
       if (kind === 'accepted') return { kind, id, nowMs: Number(second), dueAtMs: Number(due) };
       return { kind, id: String(second) };
     },

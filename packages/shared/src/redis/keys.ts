@@ -46,7 +46,7 @@ export function createKeys(prefix: string) {
       };
     },
     channels: {
-      /** `TENANT JOB_ID STATUS SEQ`: a job changed. */
+      /** Lines of `TENANT JOB_ID STATUS SEQ`: each says that a job changed. */
       events: `${prefix}:events`,
       /** `abort JOB_ID`: whoever holds this job stops its call. */
       control: `${prefix}:control`,

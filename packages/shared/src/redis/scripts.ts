@@ -22,7 +22,7 @@ const names = [
   'pace-lane',
   'share-lane',
 ] as const;
-type ScriptName = (typeof names)[number];
+export type ScriptName = (typeof names)[number];
 
 /** Runs a script by name: sent by its hash, loaded again by itself after a restart or a SCRIPT FLUSH. */
 export type RunScript = (

@@ -23,11 +23,17 @@ const makeDue = async (tenant: string, entry: string, score = 1): Promise<void> 
 
 test('hands out what is due, once for as long as the hold lasts', async () => {
   const tenant = newTenant();
-  const due = await accepted(stores, tenant, { priority: 'bulk' });
+  const due = await accepted(stores, tenant, { priority: 'bulk', tokens: [12, null, 1] });
   const later = await accepted(stores, tenant);
   await makeDue(tenant, `${due}.1`);
   expect(await stores.attempts.takeDue(tenant, 10, 60_000)).toEqual([
-    { deliveryId: `${due}.1`, jobId: due, laneId: 'lane_0123456789abcdef', priority: 'bulk' },
+    {
+      deliveryId: `${due}.1`,
+      jobId: due,
+      laneId: 'lane_0123456789abcdef',
+      priority: 'bulk',
+      tokens: [12, null, 1],
+    },
   ]);
   expect(await stores.attempts.takeDue(tenant, 10, 60_000)).toEqual([]);
   const outbox = await outboxOf(stores, tenant);
