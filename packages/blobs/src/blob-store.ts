@@ -30,7 +30,8 @@ export interface BlobStore {
   /**
    * Writes a whole blob. It exists under its name only when it is complete and durable; before that, and after a failure,
    * the name is what it was. A second put under a name replaces the first; of concurrent ones one wins as a whole. Rejects
-   * with what the source rejects with. Can be repeated.
+   * with what the source rejects with. Only when the very last step fails, the sync of a folder, the answer to the last
+   * request, can the name be either; so can it when this process dies. Can be repeated.
    */
   put(
     name: string,
