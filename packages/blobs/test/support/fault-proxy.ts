@@ -19,7 +19,6 @@ type Choose = (call: string) => Fault | null;
 
 export interface FaultProxy {
   url: string;
-  calls: string[];
   /** For each request from now on. */
   choose: Choose;
   stop(): Promise<void>;
@@ -29,7 +28,6 @@ export interface FaultProxy {
 export async function startFaultProxy(port: number): Promise<FaultProxy> {
   const proxy: FaultProxy = {
     url: '',
-    calls: [],
     choose: () => null,
     stop: async () => {
       server.close();
@@ -38,9 +36,7 @@ export async function startFaultProxy(port: number): Promise<FaultProxy> {
     },
   };
   const server = createServer((incoming, answer) => {
-    const call = `${incoming.method} ${incoming.url}`;
-    proxy.calls.push(call);
-    handle(incoming, answer, port, proxy.choose(call));
+    handle(incoming, answer, port, proxy.choose(`${incoming.method} ${incoming.url}`));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
