@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Workspace packages are imported as TypeScript source, as in development. */
-const conditions = ['source', 'node', 'import', 'module', 'default'];
+/** Workspace packages are imported as TypeScript source, as in development; all others as Node imports them. */
+const conditions = ['source', 'node', 'import', 'default'];
 
 const project = (name: string, include: string[], more: Record<string, unknown> = {}) => ({
   resolve: { conditions },
@@ -35,6 +35,11 @@ export default defineConfig({
         testTimeout: 600_000,
         hookTimeout: 120_000,
         fileParallelism: false,
+      }),
+      // Against a real S3 server, which Go builds the first time.
+      project('s3', ['packages/*/test/s3/**/*.test.ts'], {
+        testTimeout: 120_000,
+        hookTimeout: 600_000,
       }),
       project('containers', ['test/containers/**/*.test.ts'], {
         testTimeout: 900_000,

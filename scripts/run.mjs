@@ -14,6 +14,7 @@ const programs = {
   test: vitest('unit', 'integration', 'chaos'),
   chaos: vitest('chaos'),
   outages: vitest('outages'),
+  s3: vitest('s3'),
   containers: vitest('containers'),
   check: [[bin('oxfmt'), '--check'], [bin('oxlint')], [bin('tsc'), '-b'], [bin('knip')]],
   demo: [[join(root, 'bin/nightshift'), 'demo']],

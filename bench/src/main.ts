@@ -1,6 +1,7 @@
 import { OptionError } from './option-error.ts';
 import { overheadUsage } from './overhead/options.ts';
 import { pacingUsage } from './pacing/options.ts';
+import { validateUsage } from './validate/options.ts';
 
 interface Measurement {
   about: string;
@@ -19,6 +20,11 @@ const measurements: Readonly<Record<string, Measurement>> = {
     about: "how much of a provider's limits a fleet uses, and how often it is refused",
     usage: pacingUsage,
     load: async () => (await import('./pacing/pacing.ts')).runPacing,
+  },
+  validate: {
+    about: 'checking an input file beside a bare read and JSON.parse of it',
+    usage: validateUsage,
+    load: async () => (await import('./validate/validate.ts')).runValidate,
   },
 };
 
