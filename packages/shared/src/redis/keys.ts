@@ -24,6 +24,20 @@ export function createKeys(prefix: string) {
         outbox: `${base}:outbox`,
         /** Sorted set: job id by expires_at, jobs that are not settled. */
         expiring: `${base}:expiring`,
+        /** Hash: one file. */
+        file: (id: string) => `${base}:file:${id}`,
+        /** Sorted set: file id by created_at. */
+        files: `${base}:files`,
+        /** Hash: one batch. */
+        batch: (id: string) => `${base}:batch:${id}`,
+        /** Bitmap: which lines of a batch have their result. */
+        batchLines: (id: string) => `${base}:batch:${id}:lines`,
+        /** Stream: results that the conductor has not written to a file yet. */
+        batchResults: (id: string) => `${base}:batch:${id}:results`,
+        /** Sorted set: batch id by created_at. */
+        batches: `${base}:batches`,
+        /** Set: batches that are not settled; the conductors look here. */
+        openBatches: `${base}:open-batches`,
         /** Hash: the job that an idempotency key stands for, and the hash of its content. */
         idempotency: (keyHash: string) => `${base}:idempotency:${keyHash}`,
       };
