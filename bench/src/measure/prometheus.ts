@@ -39,3 +39,20 @@ export function sumOf(samples: readonly Sample[], name: string): number | null {
   const found = samples.filter((sample) => sample.name === name);
   return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
 }
+
+/** The mean over all processes of a gauge, for each value of a label. */
+export function meansByLabel(
+  samples: readonly Sample[],
+  name: string,
+  label: string,
+): Record<string, number> {
+  const groups = Map.groupBy(
+    samples.filter((sample) => sample.name === name),
+    ({ labels }) => labels[label] ?? '',
+  );
+  const means = [...groups].map(([key, own]): [string, number] => [
+    key,
+    own.reduce((sum, { value }) => sum + value, 0) / own.length,
+  ]);
+  return Object.fromEntries(means);
+}

@@ -1,5 +1,5 @@
 import type { RedisCommands } from '../measure/redis-commands.ts';
-import { sumOf, type Sample } from '../measure/prometheus.ts';
+import { meansByLabel, sumOf, type Sample } from '../measure/prometheus.ts';
 import { quantile } from '../measure/statistics.ts';
 import {
   engineFigures,
@@ -61,8 +61,10 @@ export interface RunResult {
   redisScripts: number | null;
   pacerRoundTrips: number | null;
   cpuMs: Partial<Record<Role | 'provider', number>>;
-  /** The pacer's estimate over what the provider said, by model. */
+  /** Tokens as the provider counts them over what our workers estimate before they correct it, by model. */
   estimateRatio: Readonly<Record<string, number>>;
+  /** Mean error of the corrected estimates, as a share, by model. */
+  estimateError: Readonly<Record<string, number>>;
 }
 
 export function resultOf(run: RawRun): RunResult {
@@ -95,21 +97,7 @@ export function resultOf(run: RawRun): RunResult {
     redisScripts: per(redisCommands?.scripts),
     pacerRoundTrips: per(sumOf(run.samples, 'nightshift_pacer_round_trips_total')),
     cpuMs: Object.fromEntries(Object.entries(run.cpuMs).map(([role, ms]) => [role, per(ms) ?? 0])),
-    estimateRatio: estimateRatios(run.samples),
+    estimateRatio: meansByLabel(run.samples, 'nightshift_token_estimate_ratio', 'model'),
+    estimateError: meansByLabel(run.samples, 'nightshift_token_estimate_error', 'model'),
   };
-}
-
-/** From a histogram of estimate over true, with the model (or else the lane) as its label. */
-function estimateRatios(samples: readonly Sample[]): Record<string, number> {
-  const base = 'nightshift_token_estimate_ratio';
-  const name = ({ labels }: Sample): string => labels['model'] ?? labels['lane'] ?? 'all';
-  const counts = samples.filter((sample) => sample.name === `${base}_count`);
-  const sums = samples.filter((sample) => sample.name === `${base}_sum`);
-  const total = (of: readonly Sample[], model: string): number =>
-    of.filter((one) => name(one) === model).reduce((sum, { value }) => sum + value, 0);
-  return Object.fromEntries(
-    [...new Set(counts.map(name))]
-      .filter((model) => total(counts, model) > 0)
-      .map((model) => [model, total(sums, model) / total(counts, model)]),
-  );
 }

@@ -24,7 +24,8 @@ const rows: readonly (readonly [string, Cell])[] = [
   ['CPU/call Redis, ms', ({ cpuMs }) => number(cpuMs.redis, 2)],
   ['CPU/call API, ms', ({ cpuMs }) => number(cpuMs.api, 2)],
   ['CPU/call provider, ms', ({ cpuMs }) => number(cpuMs.provider, 2)],
-  ['estimate over true tokens', ({ estimateRatio }) => ratios(estimateRatio)],
+  ['true tokens over estimate', ({ estimateRatio }) => ratios(estimateRatio)],
+  ['error of corrected estimates', ({ estimateError }) => ratios(estimateError)],
 ];
 
 /** One regime, the sides next to each other; rows that nobody has a figure for are left out. */

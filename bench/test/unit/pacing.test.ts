@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandStats } from '../../src/measure/redis-commands.ts';
-import { parseSamples, sumOf } from '../../src/measure/prometheus.ts';
+import { meansByLabel, parseSamples, sumOf } from '../../src/measure/prometheus.ts';
 import { barsOf } from '../../src/pacing/bars.ts';
 import { engineFigures, limitFigures, waitsOf } from '../../src/pacing/figures.ts';
 import { parsePacingOptions } from '../../src/pacing/options.ts';
@@ -45,6 +45,7 @@ const result = (side: RunResult['side'], more: Partial<RunResult> = {}): RunResu
   pacerRoundTrips: 0.2,
   cpuMs: { workers: 0.5 },
   estimateRatio: {},
+  estimateError: {},
   ...more,
 });
 
@@ -173,7 +174,7 @@ describe('tables', () => {
     expect(text).toMatch(/^ +nightshift +cookbook\n/);
     expect(text).toMatch(/^utilisation of the limit +0\.990 +0\.990$/m);
     expect(text).toMatch(/^Redis commands\/call +12\.3 +–$/m);
-    expect(text).toMatch(/^estimate over true tokens +m 1\.032 +–$/m);
+    expect(text).toMatch(/^true tokens over estimate +m 1\.032 +–$/m);
     expect(text).not.toContain('engine');
   });
 
@@ -234,6 +235,8 @@ b 0.5 1700000000
     expect(sumOf(samples, 'a_total')).toBe(5);
     expect(sumOf(samples, 'b')).toBe(0.5);
     expect(sumOf(samples, 'c')).toBeNull();
+    expect(meansByLabel([...samples, ...samples], 'a_total', 'lane')).toEqual({ x: 2, y: 3 });
+    expect(meansByLabel(samples, 'c', 'lane')).toEqual({});
   });
 });
 
