@@ -10,7 +10,9 @@ import {
   createLaneStore,
   createSubscriber,
   loadScripts,
+  type FairShare,
 } from '@nightshift/shared/redis';
+import type { Priority } from '@nightshift/shared/job';
 import { createLogger, type Logger } from '@nightshift/shared/telemetry';
 import { buildApp, type Api } from './build-app.ts';
 import { readSettings, type ApiSettings, type Environment } from './config.ts';
@@ -50,8 +52,11 @@ export async function startApi(
   const keys = createKeys(settings.keyPrefix);
   const run = loadScripts(redis);
   const tenants = new Set(settings.keys.map(({ tenant }) => tenant));
-  const fairShare = tenants.size > 1 ? createFairShare({ run, keys }) : null;
-  const laneQueues = createLaneQueues({ redis, keys, share: () => fairShare });
+  const fairShare = createFairShare({ run, keys });
+  // Bulk is shared with batches, also by one tenant alone.
+  const share = (priority: Priority): FairShare | null =>
+    tenants.size > 1 || priority === 'bulk' ? fairShare : null;
+  const laneQueues = createLaneQueues({ redis, keys, share });
   const jobs = createJobStore({
     redis,
     run,

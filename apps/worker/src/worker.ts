@@ -1,3 +1,4 @@
+import { openConfiguredBlobs } from '@nightshift/blobs';
 import { createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import { loadConfiguration, SettingError } from '@nightshift/shared/config';
@@ -6,6 +7,7 @@ import {
   connectRedis,
   createAttemptStore,
   createBudgetStore,
+  createConductorStore,
   createFairShare,
   createJobStore,
   createKeys,
@@ -18,6 +20,7 @@ import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
 import { parseWorkerEnvironment } from './config.ts';
+import { createConductors } from './batches/conductors.ts';
 import { createFleet } from './lanes/fleet.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
 import { startRescuer } from './rescue/rescuer.ts';
@@ -39,6 +42,7 @@ export async function startWorker(
   signal?: AbortSignal,
 ): Promise<WorkerHandle> {
   const environment = parseWorkerEnvironment(variables);
+  const blobs = await openConfiguredBlobs(variables);
   const configuration = loadConfiguration(variables);
   const logger = createLogger('worker', environment.LOG_LEVEL);
   const workerId = `worker_${v7().replaceAll('-', '')}`;
@@ -67,7 +71,7 @@ export async function startWorker(
   const queues = createLaneQueues({
     redis,
     keys,
-    share: () => (sweeper.tenantCount > 1 ? fairShare : null),
+    share: (priority) => (priority === 'bulk' || sweeper.tenantCount > 1 ? fairShare : null),
   });
   const subscriber = createSubscriber(listening);
   const inFlight = createInFlight();
@@ -96,6 +100,17 @@ export async function startWorker(
     onEstimate: metrics.onEstimate,
     onReading: rescuer.watch,
   });
+  const conductors = createConductors({
+    store: createConductorStore(stores),
+    jobs,
+    lanes,
+    queues,
+    blobs,
+    configuration,
+    clock: systemClock,
+    logger,
+    workerId,
+  });
   const sweeper = createSweeper({ attempts, jobs, queues, clock: systemClock, logger });
 
   await subscriber.subscribe(keys.channels.control, (message) => {
@@ -109,6 +124,7 @@ export async function startWorker(
   });
   await fleet.start();
   sweeper.start();
+  conductors.start();
   const server = await startMetricsServer(environment, metrics, () => redis.status === 'ready');
   logger.info(
     { workerId, concurrency: environment.WORKER_CONCURRENCY, lanes: fleet.laneCount },
@@ -117,10 +133,12 @@ export async function startWorker(
 
   let stopped: Promise<void> | undefined;
   const stop = async (drainMs: number): Promise<void> => {
+    await conductors.stop();
     await sweeper.stop();
     await fleet.stop(drainMs);
     await server?.close();
     await queues.close();
+    await blobs.close();
     rescuer.dismiss();
     disconnect();
     logger.info({ workerId }, 'worker.stopped');

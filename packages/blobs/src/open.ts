@@ -37,6 +37,18 @@ export async function openBlobStore(given: string, environment: Environment): Pr
   return openS3Store(settings);
 }
 
+/**
+ * Opens the store that a process is told to use: `NIGHTSHIFT_BLOBS`, or `blobs` in `NIGHTSHIFT_DATA_DIR` (`./data`).
+ * @throws as openBlobStore
+ */
+export async function openConfiguredBlobs(environment: Environment): Promise<BlobStore> {
+  const dataDir = environment['NIGHTSHIFT_DATA_DIR'] || './data';
+  return await openBlobStore(
+    environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`,
+    environment,
+  );
+}
+
 /** @throws SettingError */
 export function readS3Settings(
   { bucket, prefix }: { bucket: string; prefix: string },

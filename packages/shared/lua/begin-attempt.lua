@@ -10,7 +10,8 @@ Returns  for each job, in their order:
            first_attempt_at, created_at, priority }
          { 'missing' }          no such record: its retention ended, or it was never accepted
          { 'settled' }          nothing to do
-         { 'stale' }            the job has been delivered again since; this delivery counts for nothing
+         { 'stale' }            the job has been delivered again since, or will be when its batch is no longer paused;
+                                this delivery counts for nothing
          { 'not_due', ms }      run_at or retry_at lies ahead
          { 'expired' }          its time was up: settled as expired here
          { 'quarantined' }      it outlived more workers than allowed: settled as failed here
@@ -22,6 +23,7 @@ worker that lost it. ]]
 --#include lib/time
 --#include lib/record
 
+local PAUSED_MS = 3000
 local now = now_ms()
 local at = whole(now)
 local keys = { KEYS[2], KEYS[3] }
@@ -48,6 +50,22 @@ local function begin(record, id, delivery, claim, worker)
   if expires_at and expires_at <= now then
     end_as('expired', 'error_code', 'job_expired', 'error_message', 'This request could not be executed before it expired.')
     return { 'expired' }
+  end
+
+  if is_line(id) and status == 'queued' then
+    local batch = redis.call('HGET', record, 'batch')
+    local b = redis.call('HMGET', batch, 'status', 'paused')
+    if b[1] == 'cancelling' then
+      end_as('cancelled')
+      return { 'settled' }
+    end
+    if b[2] == '1' then
+      -- It comes back later, as another delivery, for as long as its batch is paused.
+      local next_delivery = whole(delivery + 1)
+      redis.call('HSET', record, 'delivery', next_delivery)
+      redis.call('ZADD', (string.gsub(batch, ':batch:[^:]*$', ':outbox')), now + PAUSED_MS, id .. '.' .. next_delivery)
+      return { 'stale' }
+    end
   end
 
   local rescues = r[6]
@@ -85,7 +103,7 @@ local function begin(record, id, delivery, claim, worker)
     set('wait_message', '')
   end
   redis.call('HSET', record, unpack(update))
-  move_count(status, 'in_progress')
+  move_count(id, status, 'in_progress')
   announce(tenant, id, 'in_progress', seq)
   return started(generation, attempts, rescues, first_attempt_at)
 end

@@ -34,7 +34,7 @@ local seq, log = next_event(r[10], r[9], whole(now), 'job.queued', whole(attempt
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempts', attempts, 'delivery', delivery, 'retry_at', retry_at,
   'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '',
   'seq', seq, 'events', log)
-move_count('in_progress', 'queued')
+move_count(r[6], 'in_progress', 'queued')
 announce(r[5], r[6], 'queued', seq)
 finish(KEYS[2], ARGV[1])
 return { 'released', delivery, retry_at }

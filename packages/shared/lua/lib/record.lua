@@ -23,13 +23,20 @@ local function count(status, by)
   counted[status] = (counted[status] or 0) + by
 end
 
-local function move_count(from, to)
+-- A line of a batch is a job that its batch counts, and that nobody waits for by itself.
+local function is_line(id)
+  return string.sub(id, 1, 4) == 'req_'
+end
+
+local function move_count(id, from, to)
+  if is_line(id) then return end
   count(from, -1)
   count(to, 1)
 end
 
 -- Tells everyone who waits for this job that it changed. They read the record; the message is only a nudge.
 local function announce(tenant, id, status, seq)
+  if is_line(id) then return end
   changes[#changes + 1] = tenant .. ' ' .. id .. ' ' .. status .. ' ' .. seq
 end
 
@@ -49,13 +56,30 @@ local function move(one, ...)
   return { 'broken', type(reply) == 'table' and reply.err or tostring(reply) }
 end
 
+-- The one result of a line: counted in its batch and handed to the conductor, which writes it to a file. A second one is
+-- dropped. Its record has done its work.
+local function settle_line(keys, job, status, ...)
+  local line = redis.call('HMGET', job.record, 'batch', 'line', 'custom_id')
+  local batch = line[1]
+  if redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0 then
+    redis.call('XADD', batch .. ':results', '*', 'line', line[2], 'custom_id', line[3], 'status', status, ...)
+    redis.call('HINCRBY', batch, status == 'completed' and 'completed' or 'failed', 1)
+  else
+    redis.call('HINCRBY', batch, 'duplicates', 1)
+  end
+  redis.call('SREM', batch .. ':window', job.id)
+  redis.call('ZREM', keys[1], job.id)
+  redis.call('DEL', job.record)
+end
+
 -- Writes the one terminal record of a job. The caller has checked that it may: first writer wins.
 -- keys: { expiring, unsuccessful }. job: the record's key and what it holds now. at: text. ...: more field, value pairs.
 local function settle(keys, job, retention_ms, status, at, ...)
+  if is_line(job.id) then return settle_line(keys, job, status, ...) end
   local seq, log = next_event(job.events, job.seq, at, 'job.' .. status, job.attempts, '')
   redis.call('HSET', job.record, 'status', status, 'settled_at', at, 'seq', seq, 'events', log, ...)
   redis.call('PEXPIRE', job.record, retention_ms)
-  move_count(job.status, status)
+  move_count(job.id, job.status, status)
   if job.expires_at and job.expires_at ~= '' then
     redis.call('ZREM', keys[1], job.id)
   end

@@ -14,6 +14,8 @@ export interface Delivery {
   deliveryId: string;
   tenant: string;
   tokens: TokenCounts | null;
+  /** What shares the lane as one: a batch, or by default all of a tenant's single jobs. */
+  flow?: string;
 }
 
 /** addBulk is one pipeline; larger ones hold up the other commands of the connection. */
@@ -39,8 +41,8 @@ export function createLaneQueues({
 }: {
   redis: RedisConnection;
   keys: Keys;
-  /** How tenants share a lane; null while there is only one, which is served first come, first served. */
-  share?: () => FairShare | null;
+  /** How a queue is shared; null for first come, first served. */
+  share?: (priority: Priority) => FairShare | null;
 }) {
   const queues = new Map<string, Queue<DeliveryData>>();
   const queueOf = (laneId: string, priority: Priority): Queue<DeliveryData> => {
@@ -71,7 +73,7 @@ export function createLaneQueues({
       const queue = queueOf(laneId, priority);
       for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
         const page = deliveries.slice(from, from + MOST_AT_ONCE);
-        const places = await share()?.places(laneId, priority, page);
+        const places = await share(priority)?.places(laneId, priority, page);
         await queue.addBulk(
           page.map(({ deliveryId, tenant, tokens }, at) => ({
             name: 'job',

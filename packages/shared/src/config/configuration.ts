@@ -60,6 +60,7 @@ const configurationFile = z.strictObject({
       job_body_bytes: wholePositive.default(1_048_576),
       lanes: wholePositive.default(1000),
       answer_bytes: wholePositive.default(32_000_000),
+      batch_requests: wholePositive.default(50_000),
     })
     .prefault({}),
   retry: z
@@ -100,7 +101,7 @@ export interface Configuration {
   providers: ReadonlyMap<string, ProviderSettings>;
   /** In order; the first that matches a model serves it. */
   routes: readonly { match: string; provider: string; limits?: LimitSettings }[];
-  limits: { jobBodyBytes: number; lanes: number; answerBytes: number };
+  limits: { jobBodyBytes: number; lanes: number; answerBytes: number; batchRequests: number };
   retry: RetryPolicy;
   prices: PriceTable;
   retention: { jobsMs: number };
@@ -199,6 +200,7 @@ export function readConfiguration(
       jobBodyBytes: file.limits.job_body_bytes,
       lanes: file.limits.lanes,
       answerBytes: file.limits.answer_bytes,
+      batchRequests: file.limits.batch_requests,
     },
     retry: {
       maxAttempts: file.retry.max_attempts,

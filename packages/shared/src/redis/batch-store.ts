@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Batch, BatchStatus, NewBatch } from '../batch/index.ts';
-import type { Idempotency } from './job-store.ts';
+import { parseBatch } from './batch-record.ts';
 import type { RedisConnection } from './connect.ts';
+import type { Idempotency } from './job-store.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -39,5 +41,102 @@ export interface BatchStoreOptions {
   redis: RedisConnection;
   run: RunScript;
   keys: Keys;
-  retentionMs: number;
+}
+
+const IDEMPOTENCY_MS = 24 * 3600 * 1000;
+
+export function createBatchStore({ redis, run, keys }: BatchStoreOptions): BatchStore {
+  const get = async (tenant: string, id: string): Promise<Batch | null> =>
+    parseBatch(await redis.hgetall(keys.tenant(tenant).batch(id)));
+  const mustGet = async (tenant: string, id: string): Promise<Batch> => {
+    const batch = await get(tenant, id);
+    if (batch === null) throw new Error(`batch ${id} is gone`);
+    return batch;
+  };
+
+  return {
+    create: async (id, batch, idempotency) => {
+      const of = keys.tenant(batch.tenant);
+      await redis.sadd(keys.tenants, batch.tenant);
+      const hash = idempotency && createHash('sha256').update(idempotency.key).digest('hex');
+      const [kind, other] = (await run(
+        'create-batch',
+        [
+          of.batch(id),
+          of.batches,
+          of.openBatches,
+          of.file(batch.inputFileId),
+          ...(hash === null ? [] : [of.idempotency(hash)]),
+        ],
+        [id, idempotency?.contentHash ?? '', IDEMPOTENCY_MS, batch.windowMs, ...fieldsOf(batch)],
+      )) as [CreateBatchResult['kind'], string | undefined];
+      switch (kind) {
+        case 'created':
+          return { kind, batch: await mustGet(batch.tenant, id) };
+        case 'replayed':
+          return { kind, batch: await mustGet(batch.tenant, other ?? '') };
+        case 'conflict':
+          return { kind, id: other ?? '' };
+        case 'no_input':
+          return { kind };
+      }
+    },
+
+    get,
+
+    list: async (tenant, { limit, after }) => {
+      const of = keys.tenant(tenant);
+      const batches: Batch[] = [];
+      let from = 0;
+      if (after !== null) {
+        const rank = await redis.zrevrank(of.batches, after);
+        if (rank === null) return null;
+        from = rank + 1;
+      }
+      for (;;) {
+        const ids = await redis.zrevrange(of.batches, from, from + limit);
+        for (const id of ids) {
+          from += 1;
+          const batch = await get(tenant, id);
+          // Its retention has ended.
+          if (batch === null) {
+            await redis.zrem(of.batches, id);
+            from -= 1;
+            continue;
+          }
+          if (batches.length === limit) return { batches, hasMore: true };
+          batches.push(batch);
+        }
+        if (ids.length <= limit) return { batches, hasMore: false };
+      }
+    },
+
+    cancel: async (tenant, id) => {
+      const [kind, status] = (await run('cancel-batch', [keys.tenant(tenant).batch(id)], [])) as [
+        CancelBatchResult['kind'],
+        BatchStatus,
+      ];
+      if (kind === 'settled') return { kind, status };
+      return kind === 'missing' ? { kind } : { kind, batch: await mustGet(tenant, id) };
+    },
+
+    setPaused: async (tenant, id, paused) => {
+      await run('pause-batch', [keys.tenant(tenant).batch(id)], [paused ? '1' : '0']);
+      return get(tenant, id);
+    },
+  };
+}
+
+function fieldsOf(batch: NewBatch): (string | number)[] {
+  const optional = (name: string, value: string | number | null): (string | number)[] =>
+    value === null ? [] : [name, value];
+  return [
+    ...['tenant', batch.tenant, 'endpoint', batch.endpoint, 'input_file', batch.inputFileId],
+    ...['completion_window', batch.completionWindow],
+    ...optional('metadata', batch.metadata && JSON.stringify(batch.metadata)),
+    ...optional('output_expires_after', batch.outputExpiresAfterMs),
+    ...optional('run_at', batch.runAtMs),
+    ...optional('quiet_hours', batch.quietHours && JSON.stringify(batch.quietHours)),
+    ...optional('retry_of', batch.retryOf),
+  ];
 }

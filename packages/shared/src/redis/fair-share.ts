@@ -8,7 +8,7 @@ export interface FairShare {
   places(
     laneId: string,
     priority: Priority,
-    deliveries: readonly { tenant: string; tokens: TokenCounts | null }[],
+    deliveries: readonly { tenant: string; tokens: TokenCounts | null; flow?: string }[],
   ): Promise<number[]>;
 }
 
@@ -20,7 +20,10 @@ export function createFairShare({ run, keys }: { run: RunScript; keys: Keys }): 
   return {
     places: async (laneId, priority, deliveries) => {
       const { shares, prioritized } = keys.lane(laneId);
-      const flows = deliveries.flatMap(({ tenant, tokens }) => [tenant, costOf(tokens)]);
+      const flows = deliveries.flatMap(({ tenant, tokens, flow }) => [
+        flow ?? tenant,
+        costOf(tokens),
+      ]);
       return (await run(
         'share-lane',
         [shares(priority), prioritized(priority)],

@@ -9,6 +9,25 @@ export {
   type Settlement,
 } from './attempt-store.ts';
 export {
+  createBatchStore,
+  type BatchPage,
+  type BatchStore,
+  type CancelBatchResult,
+  type CreateBatchResult,
+} from './batch-store.ts';
+export {
+  CONDUCTOR_HOLD_MS,
+  createConductorStore,
+  lineId,
+  type ConductedBatch,
+  type Conducting,
+  type ConductorStore,
+  type FedLine,
+  type InputPlace,
+  type LineResult,
+  type OutputFile,
+} from './conductor-store.ts';
+export {
   createBudgetStore,
   type BudgetStore,
   type CallStamp,

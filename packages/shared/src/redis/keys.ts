@@ -34,6 +34,8 @@ export function createKeys(prefix: string) {
         batchLines: (id: string) => `${base}:batch:${id}:lines`,
         /** Stream: results that the conductor has not written to a file yet. */
         batchResults: (id: string) => `${base}:batch:${id}:results`,
+        /** Set: ids of the lines that stand in their lanes' queues or are called. */
+        batchWindow: (id: string) => `${base}:batch:${id}:window`,
         /** Sorted set: batch id by created_at. */
         batches: `${base}:batches`,
         /** Set: batches that are not settled; the conductors look here. */

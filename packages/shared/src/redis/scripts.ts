@@ -21,6 +21,16 @@ const names = [
   'open-lane',
   'pace-lane',
   'share-lane',
+  'create-batch',
+  'cancel-batch',
+  'pause-batch',
+  'take-batch',
+  'begin-batch',
+  'feed-lines',
+  'skip-lines',
+  'commit-results',
+  'finalize-batch',
+  'finish-batch',
 ] as const;
 export type ScriptName = (typeof names)[number];
 

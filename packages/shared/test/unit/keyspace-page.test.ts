@@ -21,6 +21,11 @@ const placeholders: Record<string, string> = {
   calls: 'BUCKET',
   shares: 'PRIORITY',
   prioritized: 'PRIORITY',
+  file: 'ID',
+  batch: 'ID',
+  batchLines: 'ID',
+  batchResults: 'ID',
+  batchWindow: 'ID',
 };
 
 /** Every key and channel that `createKeys` can make, with the page's placeholders in it. */

@@ -1,0 +1,174 @@
+import type { BlobStore } from '@nightshift/blobs';
+import { isBatchSettled, type Batch } from '@nightshift/shared/batch';
+import type { LaneQueues } from '@nightshift/shared/bullmq';
+import type { Clock } from '@nightshift/shared/clock';
+import type { Configuration } from '@nightshift/shared/config';
+import type {
+  ConductedBatch,
+  Conducting,
+  ConductorStore,
+  JobStore,
+  LaneStore,
+  OutputFile,
+} from '@nightshift/shared/redis';
+import type { Logger } from '@nightshift/shared/telemetry';
+import { v7 } from 'uuid';
+import { createFeeder, type Feeder } from './feeder.ts';
+import { mayRun } from './quiet-hours.ts';
+import { createResultWriter, type ResultWriter } from './result-writer.ts';
+import { validateBatch } from './validate-batch.ts';
+
+export interface ConductorDependencies {
+  store: ConductorStore;
+  jobs: JobStore;
+  lanes: LaneStore;
+  queues: LaneQueues;
+  blobs: BlobStore;
+  configuration: Configuration;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Calls in flight of a cancelled batch have this long to come back. */
+const CANCEL_GRACE_MS = 30_000;
+const LOOK_MS = 50;
+const RETRY_MS = 1000;
+
+/**
+ * Conducts one batch from wherever it stands to its end: validates its input, keeps a window of its lines in their lanes,
+ * writes their results to its files, and settles it. It alone touches the batch's files and counts; everything that it
+ * writes carries its epoch, so one that lost the batch to another changes nothing. A crash leaves what is
+ * committed, and the next conductor goes on from there.
+ */
+export async function conduct(
+  conducting: Conducting,
+  dependencies: ConductorDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, clock, logger } = dependencies;
+  let hands: { feeder: Feeder; writer: ResultWriter } | null = null;
+  try {
+    while (!signal.aborted) {
+      try {
+        const state = await store.read(conducting);
+        if (state === null || isBatchSettled(state.batch.status)) return;
+        if (!state.isValidated) {
+          const outcome = await validateBatch(conducting, state.batch, dependencies, signal);
+          if (outcome !== 'begun') return;
+          continue;
+        }
+        const input = await store.inputName(conducting, state.batch.inputFileId);
+        hands ??= {
+          feeder: createFeeder(conducting, state, input, dependencies),
+          writer: createResultWriter(conducting, state.batch, dependencies),
+        };
+        const step = await advance(conducting, state, hands, dependencies);
+        if (step === 'over') return;
+        if (step === 'waiting') await clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ batchId: conducting.id, reason: (error as Error).message }, 'batch.held_up');
+        await hands?.feeder.close();
+        await hands?.writer.close();
+        // What was read or written half is read and written anew, from what is committed.
+        hands = null;
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+  } finally {
+    await hands?.feeder.close();
+    await hands?.writer.close();
+  }
+}
+
+/** `drain → feed → end`: one round. */
+async function advance(
+  conducting: Conducting,
+  state: ConductedBatch,
+  { feeder, writer }: { feeder: Feeder; writer: ResultWriter },
+  dependencies: ConductorDependencies,
+): Promise<'working' | 'waiting' | 'over'> {
+  const { batch, place, nowMs } = state;
+  const { counts } = batch;
+  const settled = counts.completed + counts.failed;
+  const isEnding = batch.status !== 'in_progress';
+  const written = await writer.drain(isEnding || settled === counts.total);
+  if (written === 'lost') return 'over';
+
+  if (settled === counts.total) {
+    if (written === 'more') return 'working';
+    return await finish(conducting, state, writer, dependencies);
+  }
+  if (batch.status === 'in_progress') {
+    if (nowMs >= batch.expiresAtMs) {
+      await dependencies.store.finalize(conducting);
+      return 'working';
+    }
+    const mayFeed =
+      !batch.paused &&
+      (batch.runAtMs ?? 0) <= nowMs &&
+      (batch.quietHours === null || mayRun(batch.quietHours, nowMs));
+    if (!mayFeed) return 'waiting';
+    const fed = await feeder.feed(place, place.fed - settled);
+    return fed === 0 && written === 'nothing' ? 'waiting' : 'working';
+  }
+  if (batch.status === 'cancelling') await cancelWindow(conducting, state, dependencies);
+  if (place.fed < counts.total) {
+    await feeder.skip(place, batch.status === 'cancelling' ? 'cancelled' : 'expired');
+    return 'working';
+  }
+  return written === 'nothing' ? 'waiting' : 'working';
+}
+
+/** Lines that wait are cancelled at once, those that are called when their grace is over. */
+async function cancelWindow(
+  conducting: Conducting,
+  { batch, nowMs }: ConductedBatch,
+  { store, jobs }: ConductorDependencies,
+): Promise<void> {
+  const window = await store.window(conducting);
+  const isOver = nowMs >= (batch.cancellingAtMs ?? 0) + CANCEL_GRACE_MS;
+  const isCalled = await store.isCalled(conducting, window);
+  await Promise.all(
+    window.map(async (id, at) => {
+      if (isOver || isCalled[at] === false) await jobs.cancel(conducting.tenant, id);
+    }),
+  );
+}
+
+async function finish(
+  conducting: Conducting,
+  { batch, outputExpiresAfterMs }: ConductedBatch,
+  writer: ResultWriter,
+  { store, logger }: ConductorDependencies,
+): Promise<'working' | 'waiting' | 'over'> {
+  await store.finalize(conducting);
+  const status = lastStatus(batch);
+  const reply = await store.finish(conducting, batch.inputFileId, status, {
+    output: fileOf(batch, 'output', writer.output),
+    error: fileOf(batch, 'error', writer.failures),
+    expireAfterMs: outputExpiresAfterMs,
+  });
+  if (reply === 'unfinished') return 'waiting';
+  logger.info({ batchId: batch.id, status, ...batch.counts }, `batch.${status}`);
+  return 'over';
+}
+
+/** A window that ended first makes it expired, however few lines that met. */
+function lastStatus({ status, finalizingAtMs, expiresAtMs }: Batch) {
+  if (status === 'cancelling') return 'cancelled';
+  return finalizingAtMs !== null && finalizingAtMs >= expiresAtMs ? 'expired' : 'completed';
+}
+
+function fileOf(
+  { id }: Batch,
+  kind: 'output' | 'error',
+  segments: ResultWriter['output'],
+): OutputFile | null {
+  if (segments.length === 0) return null;
+  return {
+    id: `file-${v7().replaceAll('-', '')}`,
+    filename: `${id}_${kind}.jsonl`,
+    segments,
+  };
+}

@@ -1,0 +1,134 @@
+import { routeModel } from '@nightshift/shared/config';
+import { deliveryId, type TokenCounts } from '@nightshift/shared/job';
+import { laneOf } from '@nightshift/shared/lane';
+import {
+  lineId,
+  type ConductedBatch,
+  type Conducting,
+  type FedLine,
+  type InputPlace,
+} from '@nightshift/shared/redis';
+import { estimateTokens } from '@nightshift/shared/tokens';
+import type { ConductorDependencies } from './conductor.ts';
+import { readRequests, type InputRequestLine } from './input-reader.ts';
+
+/** Lines of a batch that stand in their lanes at once, and about how many bytes of them. */
+const WINDOW = { lines: 1000, bytes: 16_000_000 };
+/** In one script call. */
+const FED_AT_ONCE = { lines: 200, bytes: 1_000_000 };
+const SKIPPED_AT_ONCE = 500;
+
+export interface Feeder {
+  /** Lets lines into their lanes as far as the window has room; resolves to how many. */
+  feed(place: InputPlace, outstanding: number): Promise<number>;
+  /** Settles the next lines that are not called any more. */
+  skip(place: InputPlace, status: 'cancelled' | 'expired'): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createFeeder(
+  conducting: Conducting,
+  { batch, place: start }: ConductedBatch,
+  input: string,
+  { store, lanes, queues, jobs, blobs, configuration }: ConductorDependencies,
+): Feeder {
+  const requests = readRequests(blobs, input, batch.endpoint, start);
+  let readFed = start.fed;
+  let averageBytes = 1000;
+
+  /** The next requests, which begin where the record says that the batch stands. */
+  const next = async (
+    place: InputPlace,
+    most: { lines: number; bytes: number },
+  ): Promise<InputRequestLine[]> => {
+    if (place.fed !== readFed) throw new Error('the batch stands elsewhere than its reader');
+    const lines: InputRequestLine[] = [];
+    let bytes = 0;
+    while (lines.length < most.lines && bytes < most.bytes) {
+      const read = await requests.next();
+      if (read.done === true) break;
+      lines.push(read.value);
+      bytes += read.value.body.length;
+    }
+    return lines;
+  };
+  const after = (place: InputPlace, lines: readonly InputRequestLine[]): InputPlace => ({
+    fed: place.fed + lines.length,
+    line: lines.at(-1)?.line ?? place.line,
+    bytes: lines.at(-1)?.endBytes ?? place.bytes,
+  });
+
+  return {
+    feed: async (place, outstanding) => {
+      const room = Math.min(WINDOW.lines, Math.max(16, WINDOW.bytes / averageBytes)) - outstanding;
+      // A handful at a time would only cost.
+      if (room < Math.min(50, batch.counts.total - place.fed)) return 0;
+      const lines = await next(place, {
+        lines: Math.min(Math.floor(room), FED_AT_ONCE.lines),
+        bytes: FED_AT_ONCE.bytes,
+      });
+      if (lines.length === 0) return 0;
+      const bytes = lines.reduce((sum, { body }) => sum + body.length, 0);
+      averageBytes = 0.8 * averageBytes + (0.2 * bytes) / lines.length;
+      const fed = await Promise.all(lines.map(async (line) => lineOf(line)));
+      const isFed = await store.feed(
+        conducting,
+        place,
+        after(place, lines),
+        fed,
+        configuration.retry.maxAttempts,
+      );
+      if (!isFed) throw new Error('the batch is not in progress here any more');
+      readFed += lines.length;
+      await deliver(fed);
+      return lines.length;
+    },
+
+    skip: async (place, status) => {
+      const lines = await next(place, { lines: SKIPPED_AT_ONCE, bytes: Infinity });
+      if (lines.length === 0) throw new Error('the input has fewer lines than it had');
+      if (!(await store.skip(conducting, place, after(place, lines), status, lines))) {
+        throw new Error('the batch is conducted by another');
+      }
+      readFed += lines.length;
+    },
+
+    close: async () => {
+      await requests.return();
+    },
+  };
+
+  async function lineOf({ line, customId, model, body }: InputRequestLine): Promise<FedLine> {
+    const provider = routeModel(configuration, model);
+    if (provider === undefined) throw new Error(`no provider serves the model of line ${line}`);
+    const lane = laneOf(provider.name, model, provider.credential);
+    if ((await lanes.register(lane)) === 'too_many') {
+      throw new Error(`line ${line} needs one lane more than limits.lanes allows`);
+    }
+    const estimate = estimateTokens(
+      batch.endpoint,
+      model,
+      JSON.parse(body) as Record<string, unknown>,
+    );
+    const tokens: TokenCounts = [estimate.inputTokens, estimate.maxOutputTokens, estimate.choices];
+    return { line, customId, endpoint: batch.endpoint, model, laneId: lane.id, body, tokens };
+  }
+
+  /** Puts fed lines into their queues; what fails stands in the outbox, and a sweep delivers it. */
+  async function deliver(lines: readonly FedLine[]): Promise<void> {
+    const { tenant, id } = conducting;
+    for (const [laneId, own] of Map.groupBy(lines, (line) => line.laneId)) {
+      const deliveries = own.map(({ line, tokens }) => ({
+        deliveryId: deliveryId(lineId(id, line), 1),
+        tenant,
+        tokens,
+        flow: `${tenant}/${id}`,
+      }));
+      await queues.add(laneId, 'bulk', deliveries);
+      await jobs.confirmDeliveries(
+        tenant,
+        deliveries.map((delivery) => delivery.deliveryId),
+      );
+    }
+  }
+}

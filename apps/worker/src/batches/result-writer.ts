@@ -1,0 +1,88 @@
+import type { Batch, ResultSegment } from '@nightshift/shared/batch';
+import type { Conducting, LineResult } from '@nightshift/shared/redis';
+import type { ConductorDependencies } from './conductor.ts';
+import { resultLine } from './result-line.ts';
+import { growFile } from './segments.ts';
+
+const READ_AT_ONCE = 500;
+
+export interface ResultWriter {
+  /** Writes results that wait. Gathers them for a while first, unless `atOnce`. */
+  drain(atOnce: boolean): Promise<'nothing' | 'some' | 'more' | 'lost'>;
+  readonly output: readonly ResultSegment[];
+  readonly failures: readonly ResultSegment[];
+  close(): Promise<void>;
+}
+
+/** Moves results from the batch's stream into its files: durable first, then committed, and only then forgotten. */
+export function createResultWriter(
+  conducting: Conducting,
+  batch: Batch,
+  { store, blobs, clock }: Pick<ConductorDependencies, 'store' | 'blobs' | 'clock'>,
+): ResultWriter {
+  const { id, epoch } = conducting;
+  // A conductor that starts again within its epoch must not meet the segment that it left half written.
+  const own = `${epoch}-${Math.floor(clock.now()).toString(36)}`;
+  const output = growFile(blobs, (number) => `${id}/output-${own}-${number}`, batch.output);
+  const failures = growFile(blobs, (number) => `${id}/errors-${own}-${number}`, batch.failures);
+  let drainedAtMs = clock.monotonic();
+
+  return {
+    drain: async (atOnce) => {
+      const isDue = atOnce || clock.monotonic() - drainedAtMs >= blobs.gather.forMs;
+      if (!isDue) return 'nothing';
+      drainedAtMs = clock.monotonic();
+      const results = await store.results(conducting, READ_AT_ONCE);
+      const last = results.at(-1);
+      if (last === undefined) return 'nothing';
+      const lines = results.map((result) => resultLine(id, result));
+      const of = (file: 'output' | 'failures'): string[] =>
+        lines.filter((line) => line.file === file).map(({ text }) => text);
+      const isCommitted = await store.commit(
+        conducting,
+        last.streamId,
+        await output.append(of('output')),
+        await failures.append(of('failures')),
+        amountsOf(results),
+      );
+      if (!isCommitted) return 'lost';
+      if (results.length < READ_AT_ONCE) return 'some';
+      drainedAtMs = -Infinity;
+      return 'more';
+    },
+    get output() {
+      return output.segments;
+    },
+    get failures() {
+      return failures.segments;
+    },
+    close: async () => {
+      await output.close();
+      await failures.close();
+    },
+  };
+}
+
+/** What results add to their batch's usage and cost; in whole numbers, which add up exactly. */
+function amountsOf(results: readonly LineResult[]): Record<string, number> {
+  const sums = {
+    input_tokens: 0,
+    cached_input_tokens: 0,
+    output_tokens: 0,
+    reasoning_tokens: 0,
+    total_tokens: 0,
+    cost_nanodollars: 0,
+    unpriced: 0,
+  };
+  for (const { usage, costUsd } of results) {
+    if (usage === null) continue;
+    sums.input_tokens += usage.inputTokens;
+    sums.cached_input_tokens += usage.cachedInputTokens;
+    sums.output_tokens += usage.outputTokens;
+    sums.reasoning_tokens += usage.reasoningTokens;
+    sums.total_tokens += usage.totalTokens;
+    if (costUsd === null) sums.unpriced += 1;
+    else sums.cost_nanodollars += Math.round(costUsd * 1e9);
+  }
+  return Object.fromEntries(Object.entries(sums).filter(([, amount]) => amount > 0));
+}

@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+--[[ Commits what a conductor has written to its segments, and forgets the results that are in them.
+
+KEYS  1 batch  2 results
+ARGV  1 epoch  2 id of the last result written  3 output segments as JSON  4 failure segments as JSON
+      5… counter, amount, …   what these results add to the batch's usage and cost
+
+Returns  { 'committed' } | { 'lost' }
+
+Atomic, so that each result is in a committed segment or in the stream and never in both, and usage is added once. ]]
+--#include lib/time
+--#include lib/batch
+
+if not conducts(KEYS[1], ARGV[1]) then return { 'lost' } end
+redis.call('HSET', KEYS[1], 'output', ARGV[3], 'failures', ARGV[4])
+for arg = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[arg], ARGV[arg + 1]) end
+local ms, seq = string.match(ARGV[2], '^(%d+)-(%d+)$')
+redis.call('XTRIM', KEYS[2], 'MINID', ms .. '-' .. whole(seq + 1))
+return { 'committed' }

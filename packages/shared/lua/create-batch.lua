@@ -1,0 +1,31 @@
+#!lua
+--[[ Creates a batch, with its hold on the input file.
+
+KEYS  1 batch  2 batches index  3 open batches  4 input file  5 idempotency record (only with an idempotency key)
+ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window in ms  5… record field, value, …
+
+Returns  { 'created' } | { 'replayed', id } | { 'conflict', id } | { 'no_input' }
+
+Atomic. No allow-oom: a full Redis refuses new work here. ]]
+--#include lib/time
+
+if KEYS[5] then
+  local used = redis.call('HMGET', KEYS[5], 'id', 'hash')
+  if used[1] and used[1] ~= ARGV[1] then
+    return { used[2] == ARGV[2] and 'replayed' or 'conflict', used[1] }
+  end
+end
+-- The client library sends a script again when the connection broke before its answer came.
+if redis.call('EXISTS', KEYS[1]) == 1 then return { 'created' } end
+if redis.call('EXISTS', KEYS[4]) == 0 then return { 'no_input' } end
+local now = now_ms()
+redis.call('HSET', KEYS[1], 'v', '1', 'id', ARGV[1], 'status', 'validating', 'created_at', whole(now), 'expires_at',
+  whole(now + ARGV[4]), 'total', '0', 'completed', '0', 'failed', '0', 'fed', '0', 'epoch', '0', unpack(ARGV, 5))
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('SADD', KEYS[3], ARGV[1])
+redis.call('HINCRBY', KEYS[4], 'uses', 1)
+if KEYS[5] then
+  redis.call('HSET', KEYS[5], 'id', ARGV[1], 'hash', ARGV[2])
+  redis.call('PEXPIRE', KEYS[5], ARGV[3])
+end
+return { 'created' }

@@ -1,0 +1,33 @@
+#!lua
+--[[ Lets the next lines of a batch into their lanes: each a job on record, sure to be delivered.
+
+KEYS  1 batch  2 window  3 outbox  4 expiring  then the record of each line
+ARGV  1 tenant  2 epoch  3 lines fed before  4 last line read  5 its end in bytes  6 outbox grace in ms
+      then for each line: how many values follow  id  record field, value, …
+
+Returns  { 'fed', expires_at } | { 'lost' }   lost: another conductor, another place, or no longer in progress
+
+Atomic: the place in the input moves with the lines, so none is fed twice and none is left out. No allow-oom: a full
+Redis keeps the batch where it is. ]]
+--#include lib/time
+--#include lib/batch
+
+local r = redis.call('HMGET', KEYS[1], 'epoch', 'status', 'fed', 'expires_at')
+if r[1] ~= ARGV[2] or r[2] ~= 'in_progress' or r[3] ~= ARGV[3] then return { 'lost' } end
+local now = now_ms()
+local at, due = whole(now), whole(now + ARGV[6])
+local arg, lines = 7, 0
+for key = 5, #KEYS do
+  local last = arg + tonumber(ARGV[arg])
+  local id = ARGV[arg + 1]
+  redis.call('HSET', KEYS[key], 'v', '1', 'id', id, 'tenant', ARGV[1], 'status', 'queued', 'attempts', '0', 'calls', '0',
+    'rescues', '0', 'generation', '0', 'delivery', '1', 'created_at', at, 'seq', '1', 'events', '', 'expires_at', r[4],
+    'batch', KEYS[1], unpack(ARGV, arg + 2, last))
+  redis.call('SADD', KEYS[2], id)
+  redis.call('ZADD', KEYS[3], due, id .. '.1')
+  redis.call('ZADD', KEYS[4], r[4], id)
+  arg = last + 1
+  lines = lines + 1
+end
+redis.call('HSET', KEYS[1], 'fed', whole(ARGV[3] + lines), 'read_line', ARGV[4], 'read_bytes', ARGV[5])
+return { 'fed', r[4] }
