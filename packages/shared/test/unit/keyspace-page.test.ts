@@ -69,5 +69,10 @@ test('the page of a full Redis says which scripts refuse', () => {
     const [first = ''] = read(`packages/shared/lua/${name}.lua`).split('\n');
     return !first.includes('allow-oom');
   });
-  expect(refusing.toSorted()).toEqual(['accept-job', 'register-lane']);
+  expect(refusing.toSorted()).toEqual([
+    'accept-job',
+    'create-batch',
+    'feed-lines',
+    'register-lane',
+  ]);
 });
