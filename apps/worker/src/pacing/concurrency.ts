@@ -23,6 +23,7 @@ const QUEUE_MOST = 8;
 /** Where the queue has to be inferred: so many calls more than seem to run at once, and this part of them. */
 const MORE_WANTED = 5;
 const MORE_SHARE = 0.05;
+/** A probe takes this part of the limit, or a few calls less; further down while everything waits. */
 const PROBE = 0.7;
 const PROBE_FALLING = 0.5;
 const PROBE_LESS = 8;
@@ -90,8 +91,9 @@ export function createConcurrencyController(before: string | null): ConcurrencyC
   /** How often in succession a probe did as much as the limit: from the second time on it looks further down at once. */
   let downs = 0;
   let probeDueMs = -Infinity;
-  /** What a call takes at best, as far as was seen lately. */
+  /** By how much the limit grew when last nothing waited. */
   let growth: number = state.settled ? 1 : GROWTH.most;
+  /** What a call takes at best, as far as was seen lately. */
   let latencyMs: number | null = null;
   let from: LaneReading | null = null;
   /** The window counts from here: calls of before still belong to the last limit. */
