@@ -6,24 +6,29 @@ ARGV  1 the turn as JSON, see PaceTurn in src/redis/budget-store.ts  2 how long 
 
 Returns JSON, see PaceReply there: the date of each reservation, or when to come again.
 
-Atomic: levels, reservations and the share of each worker. All dates are on Redis' clock. Sent twice, it reserves twice:
-what nobody uses comes back with the next headers. A budget that is gone (flush, restart without data) begins a new
-epoch, in which nothing from before counts but the limits that answers tell. ]]
+Atomic: levels, reservations and the share of each worker. All dates are on Redis' clock. Sent twice, it reserves twice,
+and takes over once what it tells: what nobody uses comes back with the next headers. A budget that is gone (flush,
+restart without data) begins a new epoch, in which nothing from before counts but the limits that answers tell. ]]
 --#include lib/time
 --#include lib/budget
 
 local turn = cjson.decode(ARGV[1])
 local now = now_ms()
 local text = redis.call('GET', KEYS[1])
-local s = text and cjson.decode(text) or new_budget(now, turn.worker)
+local s = text and cjson.decode(text)
+-- Dates of a clock that was set back lie in a future in which nothing would be refilled.
+if not s or now < s.at - 1000 then s = new_budget(now, turn.worker) end
 local limited_before = s.requests ~= nil or s.tokens ~= nil or s.learned ~= nil or s.cold ~= nil
 
 refill(s, now)
 forget_marks(s, now)
 
--- What this worker's calls came to.
-local done = turn.done
-for name, value in pairs(done) do s.done[name] = s.done[name] + value end
+-- What this worker's calls came to. A turn that is sent again, since its answer was lost, has told it before.
+local self = s.workers[turn.worker]
+if self and self[4] >= turn.number then
+  turn.called, turn.exceeded, turn.returned, turn.refused, turn.done = 0, 0, nil, nil, {}
+end
+for name, value in pairs(turn.done) do s.done[name] = s.done[name] + value end
 s.flow.calls = s.flow.calls + turn.called
 local flow_ms = now - s.flow.at
 if flow_ms >= 1000 then
@@ -33,9 +38,9 @@ if flow_ms >= 1000 then
 end
 if turn.returned and turn.returned.epoch == s.epoch then
   local back = turn.returned
-  if s.requests then s.requests.level = s.requests.level + back.requests end
-  if s.tokens then s.tokens.level = s.tokens.level + back.tokens end
-  if s.learned then s.learned.level = s.learned.level + back.requests end
+  if s.requests then give_back(s.requests, back.requests) end
+  if s.tokens then give_back(s.tokens, back.tokens) end
+  if s.learned then give_back(s.learned, back.requests) end
   if s.cold then s.cold.calls = math.max(0, s.cold.calls - back.requests) end
 end
 if turn.exceeded > 0 and s.tokens then s.tokens.level = s.tokens.level - turn.exceeded end
@@ -45,11 +50,16 @@ local news = turn.news
 if news then
   local call = { seq = news.epoch == s.epoch and news.seq or 0, sent_at = news.sent_at, guard = news.guard }
   for _, name in ipairs(DIMENSIONS) do
-    if news[name] then apply_headers(s, name, news[name], call, now) end
+    if news[name] then
+      -- What is left of the configured limit, no answer knows.
+      local own = s[name] and s[name].source == 'config' and s[name].level
+      apply_headers(s, name, news[name], call, now)
+      apply_configured(s, turn.limits)
+      if own and s[name].source == 'config' then s[name].level = math.min(own, s[name].level) end
+    end
   end
   -- Who tells limits needs no guessing.
   if s.requests or s.tokens then s.learned, s.concurrency = nil, nil end
-  apply_configured(s, turn.limits)
 end
 if turn.refused then
   local seq = turn.refused.epoch == s.epoch and turn.refused.seq or 0
@@ -62,12 +72,12 @@ if s.cold and (s.requests or s.tokens or turn.answered > 0) then
 end
 
 -- Who works here, and what each may have of the concurrency.
-s.workers[turn.worker] = not turn.leaving and { now, turn.in_flight, turn.waiting } or nil
+s.workers[turn.worker] = { turn.leaving and now - 5001 or now, turn.in_flight, turn.waiting, turn.number }
 local workers, in_flight, demand = 0, 0, 0
 for id, worker in pairs(s.workers) do
-  if now - worker[1] > 5000 then
+  if now - worker[1] > 60000 then
     s.workers[id] = nil
-  else
+  elseif now - worker[1] <= 5000 then
     workers = workers + 1
     in_flight = in_flight + worker[2]
     demand = demand + worker[2] + worker[3] + 1

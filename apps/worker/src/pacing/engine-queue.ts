@@ -25,30 +25,25 @@ export const noEngineQueue: EngineQueue = {
 
 /** Reads `vllm:num_requests_waiting` of one model from the engine's Prometheus page. */
 export function createEngineQueue(url: string, model: string): EngineQueue {
-  const dispatcher = new Agent({
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    connect: { timeout: TIMEOUT_MS },
-  });
+  const dispatcher = new Agent({ connect: { timeout: TIMEOUT_MS } });
   let known: { waiting: number; atMs: number } | null = null;
   let nextMs = -Infinity;
   let isBusy = false;
 
   const fetchOnce = async (nowMs: number): Promise<void> => {
     try {
-      const answer = await request(url, { dispatcher, maxRedirections: 0 } as Parameters<
-        typeof request
-      >[1]);
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const answer = await request(url, { dispatcher, signal });
       if (answer.statusCode !== 200) {
         await answer.body.dump();
-        nextMs = nowMs + ABSENT_EVERY_MS;
-        return;
+        throw new Error(`the page answered ${answer.statusCode}`);
       }
       const waiting = waitingOf(await limited(answer.body), model);
-      if (waiting === null) nextMs = nowMs + ABSENT_EVERY_MS;
-      else known = { waiting, atMs: nowMs };
+      if (waiting === null) throw new Error('the page does not tell');
+      known = { waiting, atMs: nowMs };
     } catch {
-      nextMs = nowMs + (known === null ? ABSENT_EVERY_MS : EVERY_MS);
+      // One that told before is starting anew, or busy.
+      if (known === null) nextMs = nowMs + ABSENT_EVERY_MS;
     }
   };
 
@@ -90,7 +85,8 @@ export function waitingOf(page: string, model: string): number | null {
     const value = Number(match?.[2]);
     if (match === null || !Number.isFinite(value)) continue;
     all = (all ?? 0) + value;
-    if (match[1]?.includes(`model_name="${model}"`)) own = (own ?? 0) + value;
+    if (`,${match[1] ?? ''}`.includes(`,model_name=${JSON.stringify(model)}`))
+      own = (own ?? 0) + value;
   }
   return own ?? all;
 }

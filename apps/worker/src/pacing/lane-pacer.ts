@@ -109,7 +109,10 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   const closedUntilMs: Record<Priority, number> = { interactive: -Infinity, bulk: -Infinity };
   let view: PaceReply | null = null;
   let askedAtMs = -Infinity;
+  let knownAtMs = -Infinity;
+  let retryAtMs = -Infinity;
   let calling = 0;
+  let turns = 0;
   let underway: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
   let dueMs = Infinity;
@@ -125,15 +128,16 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   let decided: PaceTurn['concurrency'];
   let hasNews = false;
 
-  const isFresh = (): boolean => view !== null && clock.monotonic() - askedAtMs < STALE_MS;
+  const isFresh = (): boolean => view !== null && clock.monotonic() - knownAtMs < STALE_MS;
   const undated = (priority: Priority): Waiter[] =>
     [...waiters[priority]].filter(({ dated }) => dated === null);
 
   const schedule = (atMs: number): void => {
-    if (closed || atMs >= dueMs) return;
-    dueMs = atMs;
+    const soonestMs = Math.max(atMs, retryAtMs);
+    if (closed || soonestMs >= dueMs) return;
+    dueMs = soonestMs;
     clearTimeout(timer);
-    timer = setTimeout(() => void turn(), Math.max(0, atMs - clock.monotonic()));
+    timer = setTimeout(() => void turn(), Math.max(0, soonestMs - clock.monotonic()));
   };
 
   /** Plans the next turn by what is waiting, running and not told yet. */
@@ -147,7 +151,9 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     if (needsView && undated('bulk').length > 0) {
       schedule(isFresh() ? Math.max(spacedMs, closedUntilMs.bulk) : askedAtMs + SOON_MS);
     }
-    if (hasNews || calling > 0) schedule(spacedMs);
+    // Those that wait for this worker's share of the concurrency may have none of it left to them now.
+    const isWaiting = waiters.interactive.size + waiters.bulk.size > 0;
+    if (hasNews || calling > 0 || (isWaiting && !needsView)) schedule(spacedMs);
     // Who hears of limits must tell the others at once.
     if (hasNews && news !== undefined && view?.limited === false) schedule(askedAtMs + SOON_MS);
     if (hasNews && view?.cold === true) schedule(askedAtMs + SOON_MS);
@@ -156,6 +162,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   const takeTurn = (wanted: readonly Waiter[]): PaceTurn => {
     const given: PaceTurn = {
       worker: options.workerId,
+      number: (turns += 1),
       in_flight: calling,
       waiting: waiters.interactive.size + waiters.bulk.size,
       called,
@@ -202,12 +209,13 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       redisClock.learn(sentMs, clock.monotonic(), reply.nowMs);
       view = reply;
       options.onReply(reply);
+      knownAtMs = sentMs;
       decided = governor.decide(reply, clock.monotonic()) ?? undefined;
       apply(reply, wanted);
     } catch (error) {
       // What was told is lost with it: the next answers tell it again.
       options.onFailure(error);
-      askedAtMs = clock.monotonic() + RETRY_MS;
+      retryAtMs = clock.monotonic() + RETRY_MS;
     } finally {
       underway = null;
       resolve();
@@ -393,13 +401,13 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       }
       closed = true;
       clearTimeout(timer);
-      await underway;
-      if (view === null) return;
       // A courtesy: without it the others find out within seconds. It must not hold up the end when Redis is away.
-      const leaving = budgets
-        .pace(laneId, { ...takeTurn([]), leaving: true })
-        .catch(() => undefined);
-      await Promise.race([leaving, clock.sleep(LEAVING_MS)]);
+      const leave = async (): Promise<void> => {
+        await underway;
+        if (view === null) return;
+        await budgets.pace(laneId, { ...takeTurn([]), leaving: true });
+      };
+      await Promise.race([leave().catch(() => undefined), clock.sleep(LEAVING_MS)]);
     },
   };
 }

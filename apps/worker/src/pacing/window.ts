@@ -4,7 +4,7 @@ import type { LimitReading } from './limit-headers.ts';
 /**
  * Finds out over what time a provider spreads a limit, and how much of it stands in the bucket at once. Neither is in
  * the headers. With `reset` as the time until the bucket is full (OpenAI), `remaining + rate × reset` is its capacity
- * in every answer; two answers whose remainders differ give the rate. Until there are such, a minute is assumed.
+ * in every answer; answers whose remainders differ give the rate. Until there are such, a minute is assumed.
  */
 export interface WindowReader {
   read(reading: LimitReading): LimitNews;
@@ -14,6 +14,8 @@ const MINUTE_MS = 60_000;
 /** The windows that providers use; what is measured is taken for the nearest. */
 const WINDOWS_MS = [1000, 10_000, MINUTE_MS, 3_600_000, 86_400_000];
 const KEPT = 24;
+/** So many different readings must lie on one line: two lie on one in a fixed window too. */
+const ON_LINE = 4;
 /** A measured rate further from all of them than this factor proves nothing. */
 const TOLERANCE = 1.4;
 
@@ -60,10 +62,20 @@ function measureWindow(limit: number, samples: readonly Sample[]): number | null
   if (low === undefined || high === undefined) return null;
   const units = high.remaining - low.remaining;
   const ms = low.resetMs - high.resetMs;
-  // Remainders are whole numbers, resets of some providers whole seconds. Where the reset is the end of a fixed window it
-  // does not grow with what is used, and nothing is measured.
-  if (units < Math.min(3, limit / 3) || ms < (wholeSeconds(samples) ? 5000 : 20)) return null;
-  const measured = (limit * ms) / units;
+  // Remainders are whole numbers, resets of some providers whole seconds.
+  const inSeconds = wholeSeconds(samples);
+  if (units < Math.min(3, limit / 3) || ms < (inSeconds ? 5000 : 20)) return null;
+  // Where the reset is the end of a fixed window it does not follow what is used, and nothing is measured.
+  const msPerUnit = ms / units;
+  const blurMs = (inSeconds ? 2000 : 20) + 2 * msPerUnit;
+  const readings = new Set<string>();
+  for (const { remaining, resetMs } of samples) {
+    const expectedMs = high.resetMs + (high.remaining - remaining) * msPerUnit;
+    if (Math.abs(resetMs - expectedMs) > blurMs) return null;
+    readings.add(`${remaining} ${resetMs}`);
+  }
+  if (readings.size < ON_LINE) return null;
+  const measured = limit * msPerUnit;
   const nearest = WINDOWS_MS.reduce((best, window) =>
     ratio(window, measured) < ratio(best, measured) ? window : best,
   );

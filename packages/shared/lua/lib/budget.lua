@@ -107,9 +107,12 @@ local function apply_configured(s, limits)
         d = { limit = per_minute, rate = rate, capacity = per_minute, level = 0, seq = 0, source = 'config' }
         d.level = floor_of(d, false, largest_of(s, name)) + PROBE_SHARE * d.capacity
         s[name] = d
-      elseif d.rate > rate or d.source == 'config' then
-        d.limit, d.rate, d.source = per_minute, rate, 'config'
-        d.capacity = math.min(d.source == 'config' and per_minute or d.capacity, per_minute)
+      elseif d.source == 'config' and d.limit ~= per_minute then
+        d.limit, d.rate, d.capacity = per_minute, rate, per_minute
+        d.level = math.min(d.level, d.capacity)
+      elseif d.source == 'headers' and d.rate > rate then
+        -- What the provider lets through at once stays a bound.
+        d.limit, d.rate, d.capacity, d.source = per_minute, rate, math.min(d.capacity, per_minute), 'config'
         d.level = math.min(d.level, d.capacity)
       end
     end
@@ -137,18 +140,18 @@ end
 -- gone tells the limit, and of the level only that it is not above what it saw.
 local function apply_headers(s, name, news, call, now)
   local d = s[name]
-  local known = d and d.source ~= 'config'
-  local changed = not known or d.limit ~= news.limit
+  local changed = not d or d.told ~= news.limit
   if d and call.seq > 0 and call.seq <= d.seq then return end
   if not d then
-    d = { level = 0, seq = 0 }
+    d = { level = news.remaining, seq = 0 }
     s[name] = d
   end
+  d.told = news.limit
   d.limit, d.rate, d.capacity, d.source = news.limit, news.rate, news.capacity, 'headers'
   local floor = floor_of(d, false, largest_of(s, name))
   if call.seq == 0 then
     -- Not one of this epoch's reservations.
-    if changed then d.level = math.min(news.remaining, floor + PROBE_SHARE * d.capacity) end
+    if changed then d.level = math.min(d.level, news.remaining, floor + PROBE_SHARE * d.capacity) end
     return
   end
   local age = math.max(0, now - call.sent_at)
@@ -183,6 +186,10 @@ local function apply_unexplained_refusal(s, now, seq, random)
   learned.ceiling = learned.rate
   learned.rate = math.max(1 / 60000, learned.rate * (factor - 0.05 * random))
   learned.level, learned.seq, learned.at = math.min(learned.level, 0), s.seq, now
+end
+
+local function give_back(dimension, units)
+  dimension.level = math.min(dimension.capacity, dimension.level + units)
 end
 
 local function take(s, tokens, date)

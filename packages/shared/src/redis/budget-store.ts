@@ -21,6 +21,8 @@ export interface CallStamp {
 /** What one worker tells and asks; all counts are since its last turn. */
 export interface PaceTurn {
   worker: string;
+  /** Of this worker's turns, from 1: one that is sent twice tells its counts once. */
+  number: number;
   in_flight: number;
   /** Jobs in hand that are not called yet. */
   waiting: number;

@@ -60,7 +60,7 @@ export function loadScripts(connection: RedisConnection): RunScript {
 }
 
 /** The text of a script, with each `--#include lib/NAME` replaced by that file. */
-function readScript(name: string): string {
+export function readScript(name: string): string {
   const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
   return text.replaceAll(/^--#include (\S+)$/gm, (_line, path: string) =>
     readFileSync(new URL(`${path}.lua`, folder), 'utf8'),
