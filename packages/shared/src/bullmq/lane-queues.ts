@@ -1,6 +1,7 @@
 import { Queue, type RedisClient } from 'bullmq';
 import { priorities, type Priority } from '../job/index.ts';
 import type { Keys, RedisConnection } from '../redis/index.ts';
+import { gatherQueueScripts } from './gather-scripts.ts';
 
 /** What a BullMQ job carries; its id is the delivery id, `JOB_ID.NUMBER`. The truth is in the record. */
 export interface DeliveryData {
@@ -13,11 +14,12 @@ export interface Delivery {
   tenant: string;
 }
 
-/** addBulk is one pipeline; larger ones hold up the other commands of the connection. */
+/** Larger pieces hold up the other commands of the connection. */
 const MOST_AT_ONCE = 500;
 
 /** Options of every BullMQ object of a lane: its own prefix, and with it its own hash tag. */
 export function laneQueueOptions(keys: Keys, laneId: string, redis: RedisConnection) {
+  gatherQueueScripts(redis);
   return { prefix: keys.lane(laneId).queues, connection: redis as unknown as RedisClient };
 }
 
@@ -58,12 +60,13 @@ export function createLaneQueues({ redis, keys }: { redis: RedisConnection; keys
     ): Promise<void> => {
       const queue = queueOf(laneId, priority);
       for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
-        await queue.addBulk(
-          deliveries.slice(from, from + MOST_AT_ONCE).map(({ deliveryId, tenant }) => ({
-            name: 'job',
-            data: { v: 1, tenant },
-            opts: { jobId: deliveryId },
-          })),
+        // Not addBulk: its pipeline would keep them single.
+        await Promise.all(
+          deliveries
+            .slice(from, from + MOST_AT_ONCE)
+            .map(async ({ deliveryId, tenant }) =>
+              queue.add('job', { v: 1, tenant }, { jobId: deliveryId }),
+            ),
         );
       }
     },

@@ -23,6 +23,7 @@ export {
   type JobPage,
   type JobStore,
 } from './job-store.ts';
+export { gatherMoves, type Values } from './gather-moves.ts';
 export { createKeys, type Keys } from './keys.ts';
 export { createLaneStore, type LaneCalls, type LaneStore } from './lane-store.ts';
 export { loadScripts, type RunScript } from './scripts.ts';

@@ -20,7 +20,7 @@ const names = [
   'take-probe',
   'open-lane',
 ] as const;
-export type ScriptName = (typeof names)[number];
+type ScriptName = (typeof names)[number];
 
 /** Runs a script by name: sent by its hash, loaded again by itself after a restart or a SCRIPT FLUSH. */
 export type RunScript = (
