@@ -11,7 +11,7 @@ export interface DeliveryBuffer {
 }
 
 /**
- * Gathers what is accepted while the last pipeline is under way into the next, one per queue, and confirms it to the
+ * Gathers what is accepted while the last calls are under way into the next, for each queue, and confirms it to the
  * outbox afterwards; an idle buffer sends at once. What fails stays in the outbox, and a worker's sweep delivers it some seconds later.
  */
 export function createDeliveryBuffer({

@@ -1,6 +1,7 @@
 import { Queue, type RedisClient } from 'bullmq';
 import { priorities, type Priority, type TokenCounts } from '../job/index.ts';
 import type { FairShare, Keys, RedisConnection } from '../redis/index.ts';
+import { gatherQueueScripts } from './gather-scripts.ts';
 
 /** What a BullMQ job carries; its id is the delivery id, `JOB_ID.NUMBER`. The truth is in the record. */
 export interface DeliveryData {
@@ -18,11 +19,12 @@ export interface Delivery {
   flow?: string;
 }
 
-/** addBulk is one pipeline; larger ones hold up the other commands of the connection. */
+/** Larger pieces hold up the other commands of the connection. */
 const MOST_AT_ONCE = 500;
 
 /** Options of every BullMQ object of a lane: its own prefix, and with it its own hash tag. */
 export function laneQueueOptions(keys: Keys, laneId: string, redis: RedisConnection) {
+  gatherQueueScripts(redis);
   return { prefix: keys.lane(laneId).queues, connection: redis as unknown as RedisClient };
 }
 
@@ -74,12 +76,15 @@ export function createLaneQueues({
       for (let from = 0; from < deliveries.length; from += MOST_AT_ONCE) {
         const page = deliveries.slice(from, from + MOST_AT_ONCE);
         const places = await share(priority)?.places(laneId, priority, page);
-        await queue.addBulk(
-          page.map(({ deliveryId, tenant, tokens }, at) => ({
-            name: 'job',
-            data: { v: 1, tenant, ...(tokens !== null && { tokens }) },
-            opts: { jobId: deliveryId, ...(places !== undefined && { priority: places[at] ?? 1 }) },
-          })),
+        // Not addBulk: its pipeline would keep them single.
+        await Promise.all(
+          page.map(async ({ deliveryId, tenant, tokens }, at) =>
+            queue.add(
+              'job',
+              { v: 1, tenant, ...(tokens !== null && { tokens }) },
+              { jobId: deliveryId, ...(places !== undefined && { priority: places[at] ?? 1 }) },
+            ),
+          ),
         );
       }
     },

@@ -82,16 +82,16 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     return [of.counts, of.expiring, of.unsuccessful];
   };
   const makeBegin = gatherMoves<[BeginResult['kind'], ...(string | number)[]]>({
-    run,
     name: 'begin-attempt',
+    call: async (scriptKeys, args) => run('begin-attempt', scriptKeys, args as (string | number)[]),
     shared: (tenant) => ({
       keys: indexes(tenant),
       args: [keys.channels.events, tenant, MAX_RESCUES, retentionMs],
     }),
   });
   const makeSettle = gatherMoves<['settled' | 'lost']>({
-    run,
     name: 'settle-job',
+    call: async (scriptKeys, args) => run('settle-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => ({
       keys: indexes(tenant),
       args: [keys.channels.events, tenant, retentionMs],

@@ -1,11 +1,10 @@
 import { atEndOfTurn } from './end-of-turn.ts';
-import type { RunScript, ScriptName } from './scripts.ts';
 
 /** A script holds Redis while it runs: 64 moves are about a millisecond, and so is a megabyte. */
 const MOST_MOVES = 64;
 const MOST_LENGTH = 1_000_000;
 
-type Values = readonly (string | number)[];
+export type Values = readonly (string | number | Buffer | undefined)[];
 
 /** One job's part of a call. */
 export interface Move {
@@ -15,14 +14,17 @@ export interface Move {
   length: number;
 }
 
-/** A script that makes moves of one tenant: what all of them share comes first, then one part for each. */
+/** A script that makes moves of one group: what all of them share comes first, then one part for each. */
 export interface MovesScript {
-  run: RunScript;
-  name: ScriptName;
-  shared: (tenant: string) => { keys: readonly string[]; args: Values };
+  /** For errors. */
+  name: string;
+  call: (keys: string[], args: Values[number][]) => Promise<unknown>;
+  shared: (group: string) => { keys: readonly string[]; args: Values };
+  mostMoves?: number;
 }
 
-export type MakeMove<Reply> = (tenant: string, move: Move) => Promise<Reply>;
+/** A group is what may stand in one call: the moves of one tenant, since all keys of a call lie in one slot. */
+export type MakeMove<Reply> = (group: string, move: Move) => Promise<Reply>;
 
 interface Waiting {
   move: Move;
@@ -31,33 +33,34 @@ interface Waiting {
 }
 
 /**
- * Collects the moves of one turn of the event loop into one call of their script for each tenant: most of what a
+ * Collects the moves of one turn of the event loop into one call of their script for each group: most of what a
  * script costs is the call. Waits no longer than the write of a single command would. Each caller gets its own
  * job's reply; when the call fails it fails for all of them, and each move can be made again.
  */
 export function gatherMoves<Reply>(script: MovesScript): MakeMove<Reply> {
-  let byTenant = new Map<string, Waiting[]>();
+  const { mostMoves = MOST_MOVES } = script;
+  let byGroup = new Map<string, Waiting[]>();
   const send = (): void => {
-    const gathered = byTenant;
-    byTenant = new Map();
-    for (const [tenant, moves] of gathered) {
-      for (const batch of batchesOf(moves)) void makeMoves(script, tenant, batch);
+    const gathered = byGroup;
+    byGroup = new Map();
+    for (const [group, moves] of gathered) {
+      for (const batch of batchesOf(moves, mostMoves)) void makeMoves(script, group, batch);
     }
   };
-  return async (tenant, move) =>
+  return async (group, move) =>
     new Promise<Reply>((resolve, reject) => {
-      if (byTenant.size === 0) atEndOfTurn('gather', send);
-      const moves = byTenant.get(tenant);
-      if (moves === undefined) byTenant.set(tenant, [{ move, resolve, reject }]);
+      if (byGroup.size === 0) atEndOfTurn('gather', send);
+      const moves = byGroup.get(group);
+      if (moves === undefined) byGroup.set(group, [{ move, resolve, reject }]);
       else moves.push({ move, resolve, reject });
     });
 }
 
-function* batchesOf(moves: readonly Waiting[]): Generator<readonly Waiting[]> {
+function* batchesOf(moves: readonly Waiting[], mostMoves: number): Generator<readonly Waiting[]> {
   let from = 0;
   let length = 0;
   for (const [at, { move }] of moves.entries()) {
-    if (at > from && (at - from === MOST_MOVES || length + move.length > MOST_LENGTH)) {
+    if (at > from && (at - from === mostMoves || length + move.length > MOST_LENGTH)) {
       yield moves.slice(from, at);
       from = at;
       length = 0;
@@ -68,11 +71,11 @@ function* batchesOf(moves: readonly Waiting[]): Generator<readonly Waiting[]> {
 }
 
 async function makeMoves(
-  { run, name, shared }: MovesScript,
-  tenant: string,
+  { name, call, shared }: MovesScript,
+  group: string,
   batch: readonly Waiting[],
 ): Promise<void> {
-  const { keys, args } = shared(tenant);
+  const { keys, args } = shared(group);
   const allKeys = [...keys];
   const allArgs = [...args];
   for (const { move } of batch) {
@@ -80,11 +83,12 @@ async function makeMoves(
     allArgs.push(...move.args);
   }
   try {
-    const replies = (await run(name, allKeys, allArgs)) as [string, string?][];
+    const replies = (await call(allKeys, allArgs)) as [string, string?][];
     for (const [at, { resolve, reject }] of batch.entries()) {
       const reply = replies[at];
       if (reply === undefined || reply[0] === 'broken') {
-        reject(new Error(`${name}: ${reply?.[1] ?? 'no reply'}`));
+        // Redis' own words first: they are what an error is known by.
+        reject(new Error(`${reply?.[1] ?? 'no reply'} (${name})`));
       } else {
         resolve(reply as never);
       }

@@ -52,6 +52,7 @@ export {
   type JobStore,
 } from './job-store.ts';
 export { createFairShare, type FairShare } from './fair-share.ts';
+export { gatherMoves, type Values } from './gather-moves.ts';
 export { createKeys, type Keys } from './keys.ts';
 export { createLaneStore, type LaneCalls, type LaneStore } from './lane-store.ts';
 export { loadScripts, type RunScript } from './scripts.ts';

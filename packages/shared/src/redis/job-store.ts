@@ -56,8 +56,8 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
   };
 
   const makeAccept = gatherMoves<[AcceptResult['kind'], string | number, number | undefined]>({
-    run,
     name: 'accept-job',
+    call: async (scriptKeys, args) => run('accept-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => {
       const of = keys.tenant(tenant);
       return {

@@ -32,7 +32,7 @@ const names = [
   'finalize-batch',
   'finish-batch',
 ] as const;
-export type ScriptName = (typeof names)[number];
+type ScriptName = (typeof names)[number];
 
 /** Runs a script by name: sent by its hash, loaded again by itself after a restart or a SCRIPT FLUSH. */
 export type RunScript = (

@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, freePort } from '@nightshift/local';
+import { createLaneQueues } from '../../src/bullmq/index.ts';
 import { newJobId } from '../../src/job/index.ts';
 import { laneOf, laneStanding } from '../../src/lane/index.ts';
 import { checkDurability } from '../../src/redis/index.ts';
@@ -94,6 +95,19 @@ describe.skipIf(redisServer === undefined)('on a cluster', () => {
     expect(laneStanding(await stores.lanes.state(lane.id)).state).toBe('cooling');
     await stores.lanes.addCalls(lane.id, 0, { calls: 1, refused: 1 });
     expect(await stores.lanes.callsLastMinute(lane.id, 0)).toEqual({ calls: 1, refused: 1 });
+  });
+
+  test("a lane's queues take many deliveries in one call, each lane's in its own slot", async () => {
+    const queues = createLaneQueues(stores);
+    const lanes = ['one', 'two'].map((model) => laneOf(newTenant(), model, 'default').id);
+    const deliveries = Array.from({ length: 40 }, (_, at) => ({
+      deliveryId: `job_${at}.1`,
+      tenant: 't',
+      tokens: null,
+    }));
+    await Promise.all(lanes.map(async (laneId) => queues.add(laneId, 'bulk', deliveries)));
+    for (const laneId of lanes) expect((await queues.counts(laneId)).queued.bulk).toBe(40);
+    await queues.close();
   });
 
   test('tenants and lanes spread over the slots, the keys of each stay together', async () => {

@@ -172,7 +172,7 @@ test('a record that is not a job breaks its own move and no other', async () => 
     [before, odd, after].map(async (id) => begun(stores, tenant, id!, 1)),
   );
   expect(begins.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-  expect(String((begins[1] as PromiseRejectedResult).reason)).toContain('begin-attempt: ');
+  expect(String((begins[1] as PromiseRejectedResult).reason)).toContain('(begin-attempt)');
   expect(await countsOf(stores, tenant)).toEqual({ queued: 1, in_progress: 2 });
 
   const wrong = newJobId();

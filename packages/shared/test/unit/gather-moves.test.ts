@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { atEndOfTurn } from '../../src/redis/end-of-turn.ts';
-import { gatherMoves, type Move } from '../../src/redis/gather-moves.ts';
-import type { RunScript } from '../../src/redis/index.ts';
+import { gatherMoves, type Move, type Values } from '../../src/redis/gather-moves.ts';
 
-type Call = { keys: readonly string[]; args: readonly (string | number)[] };
+type Call = { keys: readonly string[]; args: Values };
 type Answer = (call: Call, at: number) => unknown[];
 
 /** Answers each move with its own key. */
@@ -11,13 +10,12 @@ const echo: Answer = ({ keys }) => keys.slice(1).map((key) => ['made', key]);
 
 function gathering(answer: Answer = echo) {
   const calls: Call[] = [];
-  const run: RunScript = async (_name, keys, args) => {
-    calls.push({ keys, args });
-    return answer({ keys, args }, calls.length - 1);
-  };
   const make = gatherMoves<[string, string]>({
-    run,
     name: 'settle-job',
+    call: async (keys, args) => {
+      calls.push({ keys, args });
+      return answer({ keys, args }, calls.length - 1);
+    },
     shared: (tenant) => ({ keys: [`${tenant}:counts`], args: [tenant] }),
   });
   return { make, calls };
@@ -94,7 +92,7 @@ test('what breaks one move is told to its caller alone', async () => {
     ['a', 'b', 'c'].map(async (key) => make('t', move(key))),
   );
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-  expect((results[1] as PromiseRejectedResult).reason).toEqual(new Error('settle-job: not a job'));
+  expect((results[1] as PromiseRejectedResult).reason).toEqual(new Error('not a job (settle-job)'));
 });
 
 test('a call that fails fails for all its callers, and for no others', async () => {
@@ -118,7 +116,7 @@ test('a call that fails fails for all its callers, and for no others', async () 
 
 test('a reply that is missing rejects instead of leaving its caller waiting', async () => {
   const { make } = gathering(() => []);
-  await expect(make('t', move('a'))).rejects.toThrow('settle-job: no reply');
+  await expect(make('t', move('a'))).rejects.toThrow('no reply (settle-job)');
 });
 
 test('the end of a turn: first what makes commands, then what writes them, all in one', async () => {
