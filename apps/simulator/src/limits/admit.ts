@@ -44,6 +44,8 @@ export async function enterEngine(core: Core, exchange: Exchange, model: string)
     exchange.atEnd(() => slots.release());
     return true;
   }
+  // An engine speaks as vLLM does.
+  exchange.headers.push('server', 'uvicorn');
   return new Promise((resolve) => {
     const start = (): void => {
       forget();

@@ -83,8 +83,9 @@ export function createFleet(options: FleetOptions): Fleet {
   };
 
   const pacerOf = (lane: Lane, needs: TokenNeeds): LanePacer => {
-    const url = configuration.providers.get(lane.provider)?.metricsUrl ?? null;
-    const engine = url === null ? noEngineQueue : createEngineQueue(url, lane.model);
+    const metrics = configuration.providers.get(lane.provider)?.metrics ?? null;
+    const engine =
+      metrics === null ? noEngineQueue : createEngineQueue(metrics.url, lane.model, metrics);
     engines.push(engine);
     const tell = createLaneLog(lane.id, logger);
     return createLanePacer({
@@ -95,6 +96,7 @@ export function createFleet(options: FleetOptions): Fleet {
       random: attempt.random,
       limits: configuredLimits(configuration, lane.provider, lane.model),
       governor: createGovernor(engine),
+      onHeaders: engine.notice,
       onReply: (reply) => {
         options.onPaced(lane);
         if (needs.error !== null) options.onEstimate(lane.model, needs.error);

@@ -1,9 +1,12 @@
 import { Agent, request } from 'undici';
+import type { AnswerHeaders } from '../provider/index.ts';
 
 /** How long an engine's queue is, in its own words; null while it does not tell. */
 export interface EngineQueue {
   /** Whether it has ever told. */
   readonly isKnown: boolean;
+  /** An answer of the provider came: it may show that it is an engine. */
+  notice(headers: AnswerHeaders): void;
   /** The newest number, and the next is fetched in the background if it is time. */
   look(nowMs: number): number | null;
   close(): Promise<void>;
@@ -19,12 +22,21 @@ const MOST_BYTES = 4_000_000;
 /** Says nothing: for providers that are no engines of one's own. */
 export const noEngineQueue: EngineQueue = {
   isKnown: false,
+  notice: () => undefined,
   look: () => null,
   close: async () => undefined,
 };
 
-/** Reads `vllm:num_requests_waiting` of one model from the engine's Prometheus page. */
-export function createEngineQueue(url: string, model: string): EngineQueue {
+/**
+ * Reads `vllm:num_requests_waiting` of one model from the engine's Prometheus page. Unless the page was configured, only
+ * after answers of vLLM's web server have come: nobody else is asked for a page that he does not have.
+ */
+export function createEngineQueue(
+  url: string,
+  model: string,
+  { isConfigured }: { isConfigured: boolean },
+): EngineQueue {
+  let isEngine = isConfigured;
   const dispatcher = new Agent({ connect: { timeout: TIMEOUT_MS } });
   let known: { waiting: number; atMs: number } | null = null;
   let nextMs = -Infinity;
@@ -51,8 +63,11 @@ export function createEngineQueue(url: string, model: string): EngineQueue {
     get isKnown() {
       return known !== null;
     },
+    notice: (headers) => {
+      isEngine ||= headers.get('server') === 'uvicorn';
+    },
     look: (nowMs) => {
-      if (!isBusy && nowMs >= nextMs) {
+      if (isEngine && !isBusy && nowMs >= nextMs) {
         isBusy = true;
         nextMs = nowMs + EVERY_MS;
         void fetchOnce(nowMs).finally(() => {

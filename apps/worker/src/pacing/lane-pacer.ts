@@ -90,6 +90,7 @@ export interface LanePacerOptions {
   random: () => number;
   limits: PaceTurn['limits'];
   governor: Governor;
+  onHeaders: (headers: AnswerHeaders) => void;
   onReply: (reply: PaceReply) => void;
   onFailure: (error: unknown) => void;
 }
@@ -344,7 +345,10 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       const { pass, headers, usedTokens } = report;
       calling -= 1;
       const told = learnLimits(report);
-      if (headers !== null) answered += 1;
+      if (headers !== null) {
+        answered += 1;
+        options.onHeaders(headers);
+      }
       if (report.refused && !told) {
         refused = { epoch: pass.stamp?.epoch ?? '', seq: pass.stamp?.seq ?? 0 };
       }

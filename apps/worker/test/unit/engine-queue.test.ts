@@ -23,7 +23,7 @@ async function startEngine(answer: RequestListener) {
     await new Promise((resolve) => server.close(resolve));
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
-  const queue = createEngineQueue(url, 'llama');
+  const queue = createEngineQueue(url, 'llama', { isConfigured: true });
   ends.push(async () => queue.close());
   return { queue, asked: () => asked };
 }
@@ -174,4 +174,22 @@ describe('the page', () => {
     const own = line(`{model_name="${model.replaceAll('\\', '\\\\')}"}`, '4');
     expect(waitingOf(`${own}\n${line('{model_name="other"}', '50')}`, model)).toBe(4);
   });
+});
+
+it('asks nobody who does not look like an engine, unless told to', async () => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end('vllm:num_requests_waiting{model_name="m"} 3\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const queue = createEngineQueue(`http://127.0.0.1:${port}/metrics`, 'm', { isConfigured: false });
+  queue.notice({ get: () => 'nginx' } as never);
+  expect(queue.look(0)).toBeNull();
+  queue.notice({ get: (name: string) => (name === 'server' ? 'uvicorn' : null) } as never);
+  await eventually(() => queue.look(0) === 3);
+  expect(asked).toEqual(['/metrics']);
+  await queue.close();
+  server.close();
 });

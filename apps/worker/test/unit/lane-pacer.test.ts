@@ -62,6 +62,7 @@ function setUp(first: Answer) {
     random: () => 0.5,
     limits: {},
     governor: { decide: () => null },
+    onHeaders: () => undefined,
     onReply: () => undefined,
     onFailure: (error) => failures.push(error),
   });

@@ -28,7 +28,7 @@ const provider = z.strictObject({
   limits: limits.optional(),
   /**
    * The Prometheus page of an engine of one's own, read for the length of its queue; null for none. Without a setting it is
-   * `/metrics` beside the `/v1` of a `base_url` without TLS.
+   * `/metrics` beside the `/v1` of a `base_url` without TLS, once its answers show that vLLM's web server is there.
    */
   metrics_url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).nullish(),
 });
@@ -87,8 +87,8 @@ export interface ProviderSettings {
   apiKey: string | null;
   headers: Readonly<Record<string, string>>;
   limits: LimitSettings;
-  /** Where the engine tells the length of its queue, or null. */
-  metricsUrl: string | null;
+  /** Where an engine tells the length of its queue; null for nowhere. */
+  metrics: { url: string; isConfigured: boolean } | null;
 }
 
 /** Per minute; what is not set is not limited by us. */
@@ -148,8 +148,7 @@ export function readConfiguration(
       apiKey: variable === undefined ? null : environment[variable] || null,
       headers: settings.headers,
       limits: limitsOf(settings.limits),
-      metricsUrl:
-        settings.metrics_url === undefined ? ownMetrics(settings.base_url) : settings.metrics_url,
+      metrics: metricsOf(settings.metrics_url, settings.base_url),
     });
   }
   if (providers.size === 0) {
@@ -162,7 +161,7 @@ export function readConfiguration(
       apiKey: environment['OPENAI_API_KEY'] || null,
       headers: {},
       limits: {},
-      metricsUrl: ownMetrics(baseUrl),
+      metrics: ownMetrics(baseUrl),
     });
   }
   const [onlyProvider] = providers.keys();
@@ -254,14 +253,22 @@ function limitsOf(given: z.output<typeof limits> | undefined): LimitSettings {
   };
 }
 
+function metricsOf(
+  configured: string | null | undefined,
+  baseUrl: string,
+): ProviderSettings['metrics'] {
+  if (configured === undefined) return ownMetrics(baseUrl);
+  return configured === null ? null : { url: configured, isConfigured: true };
+}
+
 /** A service out in the world has TLS and no such page. */
-function ownMetrics(baseUrl: string): string | null {
+function ownMetrics(baseUrl: string): ProviderSettings['metrics'] {
   if (!URL.canParse(baseUrl)) return null;
   const url = new URL(baseUrl);
   if (url.protocol !== 'http:') return null;
   url.pathname = `${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}/metrics`;
   url.search = '';
-  return url.href;
+  return { url: url.href, isConfigured: false };
 }
 
 /** What the configuration allows a lane: its route's limits, or its provider's. */

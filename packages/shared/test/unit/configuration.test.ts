@@ -40,7 +40,7 @@ describe('without a file', () => {
       apiKey: 'sk-1',
       headers: {},
       limits: {},
-      metricsUrl: 'http://127.0.0.1:8080/metrics',
+      metrics: { url: 'http://127.0.0.1:8080/metrics', isConfigured: false },
     });
     expect(configuration.retry.maxAttempts).toBe(8);
     expect(configuration.prices).toEqual(publicPrices);
