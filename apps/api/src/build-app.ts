@@ -1,7 +1,8 @@
 import { fastify, type FastifyInstance } from 'fastify';
 import { ApiError } from '@nightshift/shared/errors';
-import type { Context, Dependencies } from './context.ts';
+import type { Arrival, Context, Dependencies } from './context.ts';
 import { createLaneStates } from './lane-states.ts';
+import { registerArrival } from './plugins/arrival.ts';
 import { registerAuth } from './plugins/auth.ts';
 import {
   answerBrokenSocket,
@@ -18,9 +19,11 @@ import { parseQuery } from './query-string.ts';
 import { newRequestId } from './request-id.ts';
 import { registerChangeJobs } from './routes/change-jobs.ts';
 import { registerCreateJob } from './routes/create-job.ts';
+import { registerFiles } from './routes/files.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerJobEvents } from './routes/job-events.ts';
 import { registerLanes } from './routes/lanes.ts';
+import { registerModels } from './routes/models.ts';
 import { registerPage } from './routes/page.ts';
 import { registerReadJobs } from './routes/read-jobs.ts';
 
@@ -35,7 +38,12 @@ const ENVELOPE_BYTES = 65_536;
  */
 const CONNECTION_TIMEOUT_MS = 120_000;
 /** Node's default for both is generous or none; a client that sends one byte a second must not hold a socket. */
-const ARRIVAL = { requestMs: 60_000, headersMs: 20_000, checkEveryMs: 2000 };
+export const ARRIVAL: Arrival = {
+  requestMs: 60_000,
+  uploadMs: 3_600_000,
+  headersMs: 20_000,
+  checkEveryMs: 2000,
+};
 /** Longer than the 60 s after which common load balancers give up an idle connection. */
 const KEEP_ALIVE_MS = 75_000;
 const MOST_HEADER_BYTES = 16_384;
@@ -43,12 +51,13 @@ const MOST_HEADER_BYTES = 16_384;
 /** The HTTP API over what it is given; opens no connection and no port. */
 export async function buildApp(dependencies: Dependencies): Promise<Api> {
   const { configuration, clock, lanes, logger } = dependencies;
+  const arrival = { ...ARRIVAL, ...dependencies.arrival };
   const context: Context = {
     isFull: () => false,
     isFit: () => true,
     heartbeatMs: 15_000,
-    arrival: ARRIVAL,
     ...dependencies,
+    arrival,
     laneStates: createLaneStates(lanes, clock),
   };
   const app = fastify({
@@ -59,10 +68,10 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
     bodyLimit: configuration.limits.jobBodyBytes + ENVELOPE_BYTES,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    requestTimeout: context.arrival.requestMs,
+    requestTimeout: arrival.uploadMs,
     http: {
-      headersTimeout: context.arrival.headersMs,
-      connectionsCheckingInterval: context.arrival.checkEveryMs,
+      headersTimeout: arrival.headersMs,
+      connectionsCheckingInterval: arrival.checkEveryMs,
       maxHeaderSize: MOST_HEADER_BYTES,
       // Node's own answer to it is empty; ours is in the envelope.
       requireHostHeader: false,
@@ -82,6 +91,7 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
     done();
   });
   registerHttpRules(app);
+  registerArrival(app, arrival);
   registerAuth(app, context.keys);
   registerErrorAnswers(app, logger);
   registerRequestLog(app, context);
@@ -96,6 +106,8 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
   registerChangeJobs(app, context);
   registerJobEvents(app, context);
   registerLanes(app, context);
+  await registerFiles(app, context);
+  registerModels(app, context);
   registerPage(app);
   await registerDocs(app);
   app.addHook('preClose', (done) => {

@@ -1,7 +1,14 @@
+import type { BlobStore } from '@nightshift/blobs';
 import type { DeliveryBuffer, LaneQueues } from '@nightshift/shared/bullmq';
 import type { Clock } from '@nightshift/shared/clock';
 import type { Configuration } from '@nightshift/shared/config';
-import type { JobStore, LaneStore, RedisConnection } from '@nightshift/shared/redis';
+import type {
+  FileStore,
+  JobStore,
+  LaneStore,
+  RedisConnection,
+  UploadStore,
+} from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import type { ApiKey } from './config.ts';
 import type { EventHub } from './event-hub.ts';
@@ -13,6 +20,9 @@ export interface Dependencies {
   redis: RedisConnection;
   jobs: JobStore;
   lanes: LaneStore;
+  files: FileStore;
+  uploads: UploadStore;
+  blobs: BlobStore;
   laneQueues: LaneQueues;
   deliveryBuffer: DeliveryBuffer;
   eventHub: EventHub;
@@ -27,8 +37,15 @@ export interface Dependencies {
   isFit?: () => boolean;
   /** Between two comments on a quiet event stream. Default 15,000. */
   heartbeatMs?: number;
-  /** How long a request and its headers may take to arrive. Default 60,000 and 20,000. */
-  arrival?: { requestMs: number; headersMs: number; checkEveryMs: number };
+  /** How long a request, an upload and headers may take to arrive. Default: a minute, an hour, 20 s. */
+  arrival?: Partial<Arrival>;
+}
+
+export interface Arrival {
+  requestMs: number;
+  uploadMs: number;
+  headersMs: number;
+  checkEveryMs: number;
 }
 
 /** What the routes work with. */

@@ -1,23 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { BlobStoreUnavailableError, openConfiguredBlobs, type BlobStore } from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import { SettingError } from '@nightshift/shared/config';
 import {
   connectRedis,
   createFairShare,
+  createFileStore,
   createJobStore,
   createKeys,
   createLaneStore,
   createSubscriber,
+  createUploadStore,
   loadScripts,
   type FairShare,
 } from '@nightshift/shared/redis';
 import type { Priority } from '@nightshift/shared/job';
 import { createLogger, type Logger } from '@nightshift/shared/telemetry';
-import { buildApp, type Api } from './build-app.ts';
+import { ARRIVAL, buildApp, type Api } from './build-app.ts';
 import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
 import { createEventHub } from './event-hub.ts';
+import { createFileSweeper } from './file-sweeper.ts';
 import { startMemoryGuard } from './memory-guard.ts';
 
 /** Calls that are still being answered after this long are cut off. */
@@ -47,6 +51,7 @@ export async function startApi(
 ): Promise<RunningApi> {
   const settings = readSettings(environment);
   const logger = options.logger ?? createLogger('api', settings.logLevel);
+  const blobs = await openBlobs(environment);
   const redis = connectRedis(settings.redisUrl, 'request', logger);
   const listening = connectRedis(settings.redisUrl, 'request', logger);
   const keys = createKeys(settings.keyPrefix);
@@ -63,6 +68,14 @@ export async function startApi(
     keys,
     retentionMs: settings.configuration.retention.jobsMs,
   });
+  const files = createFileStore({ redis, run, keys });
+  const fileSweeper = createFileSweeper({
+    files,
+    blobs,
+    clock: systemClock,
+    logger,
+    uploadMs: ARRIVAL.uploadMs,
+  });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
@@ -78,6 +91,8 @@ export async function startApi(
     fitness.stop();
     memoryGuard.stop();
     eventHub.close();
+    await fileSweeper.stop();
+    await blobs.close();
     await laneQueues.close();
     subscriber.close();
     redis.disconnect();
@@ -88,6 +103,9 @@ export async function startApi(
       redis,
       jobs,
       lanes: createLaneStore({ redis, run, keys, maxLanes: settings.configuration.limits.lanes }),
+      files,
+      uploads: createUploadStore({ run, keys }),
+      blobs,
       laneQueues,
       deliveryBuffer,
       eventHub,
@@ -99,6 +117,7 @@ export async function startApi(
       isFit: fitness.isFit,
     });
     await listen(app, settings);
+    fileSweeper.start();
     let closing: Promise<void> | undefined;
     return {
       url: urlOf(app, settings),
@@ -115,6 +134,18 @@ export async function startApi(
   } catch (error) {
     await release();
     throw error;
+  }
+}
+
+/** @throws SettingError also when the place cannot be made or entered. */
+async function openBlobs(environment: Environment): Promise<BlobStore> {
+  try {
+    return await openConfiguredBlobs(environment);
+  } catch (error) {
+    if (!(error instanceof BlobStoreUnavailableError)) throw error;
+    throw new SettingError(
+      `NIGHTSHIFT_BLOBS: must be a place that this process can write to: ${error.message}`,
+    );
   }
 }
 

@@ -66,6 +66,9 @@ export interface BlobStore {
     range: { start: number; end: number },
   ): AsyncGenerator<Uint8Array, void, undefined>;
 
+  /** Does nothing when there is no such segment. Its owner has ended. */
+  removeSegment(name: string): Promise<void>;
+
   /** Removes all segments of a group; does nothing when there are none. */
   removeSegments(group: string): Promise<void>;
 

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BlobStoreFullError, BlobStoreUnavailableError } from '@nightshift/blobs';
 import { ApiError } from '@nightshift/shared/errors';
 import { isRedisAway, isRedisFull } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
@@ -11,6 +12,7 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** How much of a body that was refused is still read, so that its sender gets to see the answer. */
 const MOST_DRAINED_BYTES = 64_000_000;
+const MOST_DRAINED_UPLOAD_BYTES = 1_000_000_000;
 
 export function redisUnavailable(cause?: unknown): ApiError {
   // Spread out, so that all who were turned away do not come back in the same second.
@@ -28,11 +30,27 @@ export function redisFull(cause?: unknown): ApiError {
   });
 }
 
+function storageUnavailable(cause: unknown): ApiError {
+  return new ApiError('storage_unavailable', 'Files cannot be reached at the moment; try again.', {
+    headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) },
+    cause,
+  });
+}
+
+function storageFull(cause: unknown): ApiError {
+  return new ApiError('storage_full', 'There is no room for another file.', {
+    headers: { 'retry-after': '60' },
+    cause,
+  });
+}
+
 /** Whatever was thrown as the answer that it leads to; a thing that we do not know is our own defect. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (isRedisFull(error)) return redisFull(error);
   if (isRedisAway(error)) return redisUnavailable(error);
+  if (error instanceof BlobStoreFullError) return storageFull(error);
+  if (error instanceof BlobStoreUnavailableError) return storageUnavailable(error);
   const { code, statusCode } = error as { code?: string; statusCode?: number };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -66,7 +84,8 @@ export function sendError(
 ): FastifyReply {
   // Fastify closes the connection after a body that it could not parse, which has been read to its end by then.
   if (reply.hasHeader('connection')) reply.removeHeader('connection');
-  if (error.code === 'body_too_large') readOn(request, reply);
+  const isUpload = request.routeOptions?.config?.isUpload === true;
+  if (isUpload || error.code === 'body_too_large') readOn(request, reply, isUpload);
   return reply
     .code(error.status)
     .headers(error.headers)
@@ -76,8 +95,8 @@ export function sendError(
 }
 
 /** A connection closed under a client that is still sending is reset, and the client never reads why. */
-function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
-  let left = MOST_DRAINED_BYTES;
+function readOn({ raw }: FastifyRequest, reply: FastifyReply, isUpload: boolean): void {
+  let left = isUpload ? MOST_DRAINED_UPLOAD_BYTES : MOST_DRAINED_BYTES;
   if (Number(raw.headers['content-length'] ?? 0) > left) {
     reply.header('connection', 'close');
     return;
@@ -86,6 +105,7 @@ function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
     left -= chunk.length;
     if (left < 0) raw.destroy();
   });
+  raw.resume();
 }
 
 export function registerErrorAnswers(app: FastifyInstance, logger: Logger): void {
@@ -97,6 +117,10 @@ export function registerErrorAnswers(app: FastifyInstance, logger: Logger): void
         { requestId: request.id, route: request.routeOptions.url, err: error },
         'request.failed',
       );
+    }
+    if (answer.code === 'storage_full' || answer.code === 'storage_unavailable') {
+      const { message } = (answer.cause ?? answer) as Error;
+      logger.warn({ requestId: request.id, reason: message }, 'storage.failed');
     }
     return sendError(answer, request, reply);
   });

@@ -16,6 +16,8 @@ const info = {
 
 const tags = [
   { name: 'jobs', description: 'Single model requests that are settled in time.' },
+  { name: 'files', description: 'What batches read and write, and uploads in parts.' },
+  { name: 'models', description: 'What can be asked for.' },
   { name: 'lanes', description: 'What paces the calls of one provider, model and credential.' },
   { name: 'operation', description: 'Health, metrics and documentation.' },
 ];
@@ -39,7 +41,11 @@ export async function registerOpenApi(app: FastifyInstance): Promise<void> {
         },
       },
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const { schema, url } = jsonSchemaTransform(route);
+      // The rest of a path is a parameter too; OpenAPI has no sign for one with slashes in it.
+      return { schema, url: url.replace('/models/*', '/models/:model') };
+    },
     transformObject: (document) => tidyDocument(jsonSchemaTransformObject(document)),
   });
 }

@@ -55,6 +55,18 @@ export const onBody: readonly ErrorCode[] = [
   'unsupported_media_type',
 ];
 
+export const onStorage: readonly ErrorCode[] = ['storage_unavailable', 'storage_full'];
+/** What a form that brings a file can meet. */
+export const onUpload: readonly ErrorCode[] = [
+  ...onStorage,
+  'redis_full',
+  'invalid_multipart',
+  'missing_required_parameter',
+  'invalid_value',
+  'body_too_large',
+  'unsupported_media_type',
+];
+
 /** The error answers of a route, for the document: one per status, which names the codes that it comes with. */
 export function errorAnswers(...codes: readonly ErrorCode[]): Record<number, DocumentedAnswer> {
   const byStatus = Map.groupBy(

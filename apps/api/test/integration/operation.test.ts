@@ -72,7 +72,10 @@ describe('/openapi.json', () => {
       const depth = indent.length / 4;
       prefixes.splice(depth, Infinity, path);
       for (const method of methods.split(', ')) {
-        const url = prefixes.join('').replaceAll(/:(\w+)/g, '{$1}');
+        const url = prefixes
+          .join('')
+          .replace(/models\/?\*$/, 'models/:model')
+          .replaceAll(/:(\w+)/g, '{$1}');
         if (method !== '' && method !== 'HEAD' && !url.startsWith('/docs'))
           routes.push(`${method} ${url}`);
       }

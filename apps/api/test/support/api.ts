@@ -1,14 +1,20 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBlobStore, type BlobStore } from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import { readConfiguration } from '@nightshift/shared/config';
 import {
   connectRedis,
   createAttemptStore,
+  createFileStore,
   createJobStore,
   createKeys,
   createLaneStore,
   createSubscriber,
+  createUploadStore,
   loadScripts,
   whenReady,
   type Claim,
@@ -18,12 +24,14 @@ import { createLogger } from '@nightshift/shared/telemetry';
 import { parseApiKeys } from '../../src/config.ts';
 import { buildApp, createEventHub, type Api, type Dependencies } from '../../src/index.ts';
 
-export interface TestApiOptions extends Partial<Dependencies> {
+export interface TestApiOptions extends Partial<Omit<Dependencies, 'files' | 'uploads' | 'blobs'>> {
   /** As in NIGHTSHIFT_API_KEYS. */
   apiKeys?: string;
   /** As in the file that NIGHTSHIFT_CONFIG names. */
   config?: unknown;
   releaseAfterMs?: number;
+  /** Stands between the API and its blob store, to make it fail. */
+  breakBlobs?: (sound: BlobStore) => BlobStore;
 }
 
 export interface JobView {
@@ -39,7 +47,13 @@ export type TestApi = Awaited<ReturnType<typeof createTestApi>>;
 
 /** The API over a key prefix of its own, and a worker's moves to play with. */
 export async function createTestApi(redisUrl: string, options: TestApiOptions = {}) {
-  const { apiKeys = '', config = {}, releaseAfterMs = 50, ...overrides } = options;
+  const {
+    apiKeys = '',
+    config = {},
+    releaseAfterMs = 50,
+    breakBlobs = (sound) => sound,
+    ...overrides
+  } = options;
   const logger = createLogger('test', 'silent');
   const redis = connectRedis(redisUrl, 'request', logger);
   const listening = connectRedis(redisUrl, 'request', logger);
@@ -52,6 +66,10 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
   const jobs = createJobStore(stores);
   const attempts = createAttemptStore(stores);
   const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
+  const files = createFileStore({ redis, run, keys });
+  const uploads = createUploadStore({ run, keys });
+  const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-api-test-'));
+  const blobs = await openBlobStore(`file:${dataDir}`, {});
   const laneQueues = createLaneQueues({ redis, keys });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events, releaseAfterMs });
@@ -60,6 +78,9 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
     redis,
     jobs,
     lanes,
+    files,
+    uploads,
+    blobs: breakBlobs(blobs),
     laneQueues,
     deliveryBuffer,
     eventHub,
@@ -100,10 +121,19 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
     jobs,
     attempts,
     lanes,
+    files,
+    uploads,
+    blobs,
     laneQueues,
     deliveryBuffer,
     eventHub,
     allKeys,
+    /** Every file below the data folder, temporary ones too. */
+    allBlobs: async (): Promise<string[]> =>
+      (await readdir(dataDir, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => name)
+        .toSorted(),
     post,
     get: async (url: string, headers: Record<string, string> = {}): Promise<Answer> =>
       app.inject({ method: 'GET', url, headers }),
@@ -141,6 +171,8 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
       }
       subscriber.close();
       redis.disconnect();
+      await blobs.close();
+      await rm(dataDir, { recursive: true, force: true });
     },
   };
 }

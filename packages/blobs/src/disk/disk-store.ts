@@ -90,6 +90,11 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
       if (at < end) throw new BlobDamagedError(name, end, at);
     },
 
+    removeSegment: async (name) => {
+      const path = pathOf(segments, name);
+      await onDisk(path, async () => await nodeFs.rm(path, { force: true }));
+    },
+
     removeSegments: async (group) => {
       checkGroup(group);
       const path = join(segments, group);

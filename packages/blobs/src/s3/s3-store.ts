@@ -57,6 +57,11 @@ export function openS3Store(settings: S3Settings, clock: Clock = systemClock): B
       yield* readSegment(bucket, name, range);
     },
 
+    removeSegment: async (name) => {
+      checkName(name);
+      await removeAll(bucket, objects(bucket, `segments/${name}/`));
+    },
+
     removeSegments: async (group) => {
       checkGroup(group);
       await removeAll(bucket, objects(bucket, `segments/${group}/`));

@@ -410,6 +410,20 @@ export function describeBlobStore(
         expect(await text(store.readSegment('s/both', { start: 0, end: 7 }))).toBe('segment');
       });
 
+      test('goes alone, and with nothing of its group', async () => {
+        for (const name of ['alone/a', 'alone/ab']) {
+          const segment = await store.openSegment(name);
+          await segment.append(Buffer.from('x'));
+          await segment.append(Buffer.from('y'));
+          await segment.close();
+        }
+        for (let times = 0; times < 2; times += 1) await store.removeSegment('alone/a');
+        await store.removeSegment('no-segments/none');
+        await expect(read('alone/a', 1)).rejects.toThrow(BlobNotFoundError);
+        expect(await text(store.readSegment('alone/ab', { start: 0, end: 2 }))).toBe('xy');
+        await expect(store.removeSegment('alone')).rejects.toThrow(TypeError);
+      });
+
       test('goes with its group, and with no other', async () => {
         for (const name of ['group-1/a', 'group-1/b', 'group-10/a']) {
           const segment = await store.openSegment(name);

@@ -1,3 +1,4 @@
+import { v7 } from 'uuid';
 import type { ResultSegment } from './batch.ts';
 
 /** Where a file's bytes are: one blob, or the committed parts of what a batch wrote. */
@@ -17,3 +18,15 @@ export interface StoredFile {
   expiresAtMs: number | null;
   content: FileContent;
 }
+
+/** What a new record says; the instants come from Redis' clock. */
+export interface NewFile extends Omit<StoredFile, 'createdAtMs' | 'expiresAtMs'> {
+  expiresAfterMs: number | null;
+}
+
+/** `file-` and 32 hex digits: a UUID of version 7. */
+export function newFileId(): string {
+  return `file-${v7().replaceAll('-', '')}`;
+}
+
+export const fileIdPattern = /^file-[a-z0-9_-]{1,64}$/;

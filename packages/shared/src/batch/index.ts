@@ -8,6 +8,22 @@ export {
   type QuietHours,
   type ResultSegment,
 } from './batch.ts';
-export type { FileContent, StoredFile } from './file.ts';
+export {
+  fileIdPattern,
+  newFileId,
+  type FileContent,
+  type NewFile,
+  type StoredFile,
+} from './file.ts';
+export {
+  newPartId,
+  newUploadId,
+  partIdPattern,
+  uploadIdPattern,
+  type NewUpload,
+  type Upload,
+  type UploadPart,
+  type UploadStatus,
+} from './upload.ts';
 export type { InputError, InputErrorCode, InputRequest } from './input-line.ts';
 export { validateInput, type InputLine, type InputRules } from './validate-input.ts';

@@ -64,6 +64,16 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'The path of the request cannot be decoded.',
   },
+  invalid_multipart: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A form is not well-formed `multipart/form-data`, or ends too early.',
+  },
+  invalid_file_format: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'A file for the purpose `batch` is not a `.jsonl`.',
+  },
   bad_request: {
     status: 400,
     type: 'invalid_request_error',
@@ -110,6 +120,16 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'Only failed, cancelled or expired jobs can be retried.',
   },
+  file_in_use: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'A batch that is not settled reads this file.',
+  },
+  upload_not_pending: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'The upload was completed or cancelled, or has expired.',
+  },
   body_too_large: {
     status: 413,
     type: 'invalid_request_error',
@@ -118,7 +138,12 @@ export const errorTable = {
   unsupported_media_type: {
     status: 415,
     type: 'invalid_request_error',
-    when: 'The body is not `application/json`.',
+    when: 'The body is not of the type that the call takes: `application/json`, or `multipart/form-data` for files.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    type: 'invalid_request_error',
+    when: 'A `Range` begins behind the end of the file; `Content-Range` has its size.',
   },
   headers_too_large: {
     status: 431,
@@ -144,6 +169,16 @@ export const errorTable = {
     status: 503,
     type: 'server_error',
     when: 'Redis is nearly full. Accepted work goes on; new work is refused.',
+  },
+  storage_unavailable: {
+    status: 503,
+    type: 'server_error',
+    when: 'The place where files are kept does not answer. Nothing was promised; try again.',
+  },
+  storage_full: {
+    status: 503,
+    type: 'server_error',
+    when: 'There is no room for another file. What is there stays readable.',
   },
 } as const satisfies Record<string, { status: number; type: string; when: string }>;
 

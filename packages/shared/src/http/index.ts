@@ -1,4 +1,27 @@
 export {
+  checkFilename,
+  completeUploadSchema,
+  fileFormSchema,
+  listFilesQuerySchema,
+  parseFileForm,
+  partFormSchema,
+  uploadRequestSchema,
+  type CompleteUploadRequest,
+  type FileForm,
+  type ListFilesQuery,
+  type UploadRequest,
+} from './file-request.ts';
+export {
+  deletedFileSchema,
+  fileListSchema,
+  fileSchema,
+  presentFile,
+  presentUpload,
+  uploadPartSchema,
+  uploadSchema,
+  type UploadPartView,
+} from './file-view.ts';
+export {
   checkJobRequest,
   jobRequestSchema,
   listJobsQuerySchema,
@@ -10,3 +33,4 @@ export {
 export { jobListSchema, jobSchema, jobToJson, type WaitingFor } from './job-view.ts';
 export { errorEnvelopeSchema, laneListSchema, laneSchema, type LaneView } from './lane-view.ts';
 export { schemaError } from './schema-error.ts';
+export { modelListSchema, modelSchema, type ModelView } from './model-view.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../errors/index.ts';
 import { endpoints, jobStatuses, priorities } from '../job/index.ts';
+import { queryNumber } from './query-number.ts';
 
 const DAY_S = 86_400;
 const MOST_PAIRS = 16;
@@ -111,14 +112,6 @@ export function checkJobRequest(request: JobRequest, nowMs: number): void {
     );
   }
 }
-
-/** A whole number in a query string; the messages are those of a number in a body. */
-const queryNumber = (lowest: number, highest: number) =>
-  z
-    .string()
-    .regex(/^-?\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.int().min(lowest).max(highest));
 
 /** `?wait=N`: seconds. */
 export const waitQuerySchema = z.strictObject({ wait: queryNumber(0, 60).optional() });

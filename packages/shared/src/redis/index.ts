@@ -51,6 +51,22 @@ export {
   type JobPage,
   type JobStore,
 } from './job-store.ts';
+export {
+  blobsOf,
+  createFileStore,
+  type CreateFileResult,
+  type FilePage,
+  type FileQuery,
+  type FileStore,
+  type LooseBlob,
+  type RemoveFileResult,
+} from './file-store.ts';
+export {
+  createUploadStore,
+  type AddPartResult,
+  type CompleteUploadResult,
+  type UploadStore,
+} from './upload-store.ts';
 export { createFairShare, type FairShare } from './fair-share.ts';
 export { gatherMoves, type Values } from './gather-moves.ts';
 export { createKeys, type Keys } from './keys.ts';

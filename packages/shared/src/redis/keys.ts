@@ -28,6 +28,12 @@ export function createKeys(prefix: string) {
         file: (id: string) => `${base}:file:${id}`,
         /** Sorted set: file id by created_at. */
         files: `${base}:files`,
+        /** Sorted set: file id by expires_at, files that have one. */
+        expiringFiles: `${base}:expiring-files`,
+        /** Sorted set: what no record holds in the blob store, by the instant from which it may be removed. */
+        looseBlobs: `${base}:loose-blobs`,
+        /** Hash: one upload in parts. */
+        upload: (id: string) => `${base}:upload:${id}`,
         /** Hash: one batch. */
         batch: (id: string) => `${base}:batch:${id}`,
         /** Bitmap: which lines of a batch have their result. */

@@ -31,6 +31,15 @@ const names = [
   'commit-results',
   'finalize-batch',
   'finish-batch',
+  'create-file',
+  'remove-file',
+  'list-files',
+  'expire-files',
+  'create-upload',
+  'read-upload',
+  'add-part',
+  'complete-upload',
+  'cancel-upload',
 ] as const;
 type ScriptName = (typeof names)[number];
 

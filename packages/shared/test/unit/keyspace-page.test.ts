@@ -22,6 +22,7 @@ const placeholders: Record<string, string> = {
   shares: 'PRIORITY',
   prioritized: 'PRIORITY',
   file: 'ID',
+  upload: 'ID',
   batch: 'ID',
   batchLines: 'ID',
   batchResults: 'ID',
