@@ -130,7 +130,7 @@ function acceptedJob(job: NewJob, result: Extract<AcceptResult, { kind: 'accepte
   };
 }
 
-function keyReused(): ApiError {
+export function keyReused(): ApiError {
   return new ApiError(
     'idempotency_key_reused',
     'This Idempotency-Key was used within the last 24 hours with other content; use a new key.',

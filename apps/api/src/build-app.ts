@@ -17,6 +17,7 @@ import { registerValidation } from './plugins/validation.ts';
 import { parseQuery } from './query-string.ts';
 import { newRequestId } from './request-id.ts';
 import { registerChangeJobs } from './routes/change-jobs.ts';
+import { registerBatches } from './routes/batches.ts';
 import { registerCreateJob } from './routes/create-job.ts';
 import { registerHealth } from './routes/health.ts';
 import { registerJobEvents } from './routes/job-events.ts';
@@ -95,6 +96,9 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
   registerReadJobs(app, context);
   registerChangeJobs(app, context);
   registerJobEvents(app, context);
+  if (dependencies.batching !== undefined) {
+    registerBatches(app, { ...context, ...dependencies.batching });
+  }
   registerLanes(app, context);
   registerPage(app);
   await registerDocs(app);

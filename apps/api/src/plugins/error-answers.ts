@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BlobStoreFullError, BlobStoreUnavailableError } from '@nightshift/blobs';
 import { ApiError } from '@nightshift/shared/errors';
 import { isRedisAway, isRedisFull } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
@@ -28,11 +29,28 @@ export function redisFull(cause?: unknown): ApiError {
   });
 }
 
+function storageFull(cause: unknown): ApiError {
+  return new ApiError('storage_full', 'The storage of files has no room left.', {
+    headers: { 'retry-after': '10' },
+    cause,
+  });
+}
+
+function storageUnavailable(cause: unknown): ApiError {
+  return new ApiError(
+    'storage_unavailable',
+    'The storage of files does not answer at the moment; try again.',
+    { headers: { 'retry-after': '2' }, cause },
+  );
+}
+
 /** Whatever was thrown as the answer that it leads to; a thing that we do not know is our own defect. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (isRedisFull(error)) return redisFull(error);
   if (isRedisAway(error)) return redisUnavailable(error);
+  if (error instanceof BlobStoreFullError) return storageFull(error);
+  if (error instanceof BlobStoreUnavailableError) return storageUnavailable(error);
   const { code, statusCode } = error as { code?: string; statusCode?: number };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -16,6 +16,7 @@ const info = {
 
 const tags = [
   { name: 'jobs', description: 'Single model requests that are settled in time.' },
+  { name: 'batches', description: 'Requests in bulk: OpenAI’s calls, and what Nightshift adds.' },
   { name: 'lanes', description: 'What paces the calls of one provider, model and credential.' },
   { name: 'operation', description: 'Health, metrics and documentation.' },
 ];

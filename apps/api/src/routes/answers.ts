@@ -45,6 +45,7 @@ const everywhere: readonly ErrorCode[] = [
   'internal_error',
 ];
 export const onRedis: readonly ErrorCode[] = ['redis_unavailable'];
+export const onStorage: readonly ErrorCode[] = ['storage_unavailable', 'storage_full'];
 export const onBody: readonly ErrorCode[] = [
   'invalid_json',
   'json_too_deep',

@@ -1,3 +1,4 @@
+import { v7 } from 'uuid';
 import type { ResultSegment } from './batch.ts';
 
 /** Where a file's bytes are: one blob, or the committed parts of what a batch wrote. */
@@ -16,4 +17,9 @@ export interface StoredFile {
   createdAtMs: number;
   expiresAtMs: number | null;
   content: FileContent;
+}
+
+/** `file-` and 32 hex digits: a UUID of version 7. */
+export function newFileId(): string {
+  return `file-${v7().replaceAll('-', '')}`;
 }

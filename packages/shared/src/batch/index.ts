@@ -8,6 +8,11 @@ export {
   type QuietHours,
   type ResultSegment,
 } from './batch.ts';
-export type { FileContent, StoredFile } from './file.ts';
+export { batchIdPattern, newBatchId } from './batch-id.ts';
+export { completionWindowRule, parseCompletionWindow } from './completion-window.ts';
+export { createCustomIds, type CustomIds } from './custom-ids.ts';
+export { newFileId, type FileContent, type StoredFile } from './file.ts';
 export type { InputError, InputErrorCode, InputRequest } from './input-line.ts';
+export { createLineSplitter } from './line-splitter.ts';
+export { isTimeZone, quietMinutes, timeOfDayPattern } from './quiet-hours.ts';
 export { validateInput, type InputLine, type InputRules } from './validate-input.ts';

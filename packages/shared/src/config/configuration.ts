@@ -61,6 +61,7 @@ const configurationFile = z.strictObject({
       lanes: wholePositive.default(1000),
       answer_bytes: wholePositive.default(32_000_000),
       batch_requests: wholePositive.default(50_000),
+      batch_inline_bytes: wholePositive.default(10_000_000),
     })
     .prefault({}),
   retry: z
@@ -101,7 +102,14 @@ export interface Configuration {
   providers: ReadonlyMap<string, ProviderSettings>;
   /** In order; the first that matches a model serves it. */
   routes: readonly { match: string; provider: string; limits?: LimitSettings }[];
-  limits: { jobBodyBytes: number; lanes: number; answerBytes: number; batchRequests: number };
+  limits: {
+    jobBodyBytes: number;
+    lanes: number;
+    answerBytes: number;
+    batchRequests: number;
+    /** Of a batch that comes with its requests in place of a file. */
+    batchInlineBytes: number;
+  };
   retry: RetryPolicy;
   prices: PriceTable;
   retention: { jobsMs: number };
@@ -201,6 +209,7 @@ export function readConfiguration(
       lanes: file.limits.lanes,
       answerBytes: file.limits.answer_bytes,
       batchRequests: file.limits.batch_requests,
+      batchInlineBytes: file.limits.batch_inline_bytes,
     },
     retry: {
       maxAttempts: file.retry.max_attempts,

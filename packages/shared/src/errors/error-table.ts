@@ -59,6 +59,11 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'An object has more entries than allowed.',
   },
+  invalid_requests: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'Inline `requests` of a batch are wrong; `error.requests` names each by its index.',
+  },
   invalid_url: {
     status: 400,
     type: 'invalid_request_error',
@@ -110,6 +115,16 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'Only failed, cancelled or expired jobs can be retried.',
   },
+  batch_not_cancellable: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'The batch has ended in another way already.',
+  },
+  batch_not_retryable: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'Only what failed in a settled batch can be retried, while its input file is there.',
+  },
   body_too_large: {
     status: 413,
     type: 'invalid_request_error',
@@ -144,6 +159,16 @@ export const errorTable = {
     status: 503,
     type: 'server_error',
     when: 'Redis is nearly full. Accepted work goes on; new work is refused.',
+  },
+  storage_unavailable: {
+    status: 503,
+    type: 'server_error',
+    when: 'The storage of files does not answer. Nothing was promised; try again.',
+  },
+  storage_full: {
+    status: 503,
+    type: 'server_error',
+    when: 'The storage of files has no room. Accepted work goes on; new files are refused.',
   },
 } as const satisfies Record<string, { status: number; type: string; when: string }>;
 

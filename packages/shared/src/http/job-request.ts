@@ -113,7 +113,7 @@ export function checkJobRequest(request: JobRequest, nowMs: number): void {
 }
 
 /** A whole number in a query string; the messages are those of a number in a body. */
-const queryNumber = (lowest: number, highest: number) =>
+export const queryNumber = (lowest: number, highest: number) =>
   z
     .string()
     .regex(/^-?\d{1,15}$/, 'must be a whole number')
