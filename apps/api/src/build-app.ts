@@ -18,6 +18,7 @@ import { registerValidation } from './plugins/validation.ts';
 import { parseQuery } from './query-string.ts';
 import { newRequestId } from './request-id.ts';
 import { registerChangeJobs } from './routes/change-jobs.ts';
+import { registerBatches } from './routes/batches.ts';
 import { registerCreateJob } from './routes/create-job.ts';
 import { registerFiles } from './routes/files.ts';
 import { registerHealth } from './routes/health.ts';
@@ -105,6 +106,9 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
   registerReadJobs(app, context);
   registerChangeJobs(app, context);
   registerJobEvents(app, context);
+  if (dependencies.batching !== undefined) {
+    registerBatches(app, { ...context, ...dependencies.batching });
+  }
   registerLanes(app, context);
   await registerFiles(app, context);
   registerModels(app, context);

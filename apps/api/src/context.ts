@@ -10,6 +10,7 @@ import type {
   UploadStore,
 } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
+import type { Batching } from './batches/batch-context.ts';
 import type { ApiKey } from './config.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LaneStates } from './lane-states.ts';
@@ -31,6 +32,8 @@ export interface Dependencies {
   keys: readonly ApiKey[];
   clock: Clock;
   logger: Logger;
+  /** What batches need; without it their routes are not there. */
+  batching?: Batching;
   /** Whether Redis is so full that new work must be refused. Default: never. */
   isFull?: () => boolean;
   /** Whether Redis was found fit to be promised on; until then every call gets 503. Default: it was. */
@@ -49,6 +52,6 @@ export interface Arrival {
 }
 
 /** What the routes work with. */
-export interface Context extends Required<Dependencies> {
+export interface Context extends Required<Omit<Dependencies, 'batching'>> {
   laneStates: LaneStates;
 }

@@ -117,7 +117,7 @@ async function waitingOrNull(context: Context, job: Job): Promise<WaitingFor | n
 }
 
 /** Resolves when the reader has taken what was written, or has gone. */
-async function drained(response: ServerResponse): Promise<void> {
+export async function drained(response: ServerResponse): Promise<void> {
   if (!response.writableNeedDrain || response.destroyed) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {

@@ -5,6 +5,7 @@ import { systemClock } from '@nightshift/shared/clock';
 import { SettingError } from '@nightshift/shared/config';
 import {
   connectRedis,
+  createBatchStore,
   createFairShare,
   createFileStore,
   createJobStore,
@@ -106,6 +107,7 @@ export async function startApi(
       files,
       uploads: createUploadStore({ run, keys }),
       blobs,
+      batching: { batches: createBatchStore({ redis, run, keys }), files, blobs },
       laneQueues,
       deliveryBuffer,
       eventHub,

@@ -18,6 +18,7 @@ const tags = [
   { name: 'jobs', description: 'Single model requests that are settled in time.' },
   { name: 'files', description: 'What batches read and write, and uploads in parts.' },
   { name: 'models', description: 'What can be asked for.' },
+  { name: 'batches', description: 'Requests in bulk: OpenAI’s calls, and what Nightshift adds.' },
   { name: 'lanes', description: 'What paces the calls of one provider, model and credential.' },
   { name: 'operation', description: 'Health, metrics and documentation.' },
 ];

@@ -1,11 +1,11 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { errorTable } from '@nightshift/shared/errors';
-import { createTestApi, type TestApi } from '../support/api.ts';
+import { createBatchApi, type BatchApi } from '../support/batches.ts';
 
-let api: TestApi;
+let api: BatchApi;
 beforeAll(async () => {
-  api = await createTestApi(inject('redisUrl'));
+  api = await createBatchApi(inject('redisUrl'));
 });
 afterAll(async () => {
   await api.close();

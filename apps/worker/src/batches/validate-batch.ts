@@ -1,5 +1,5 @@
 import { validateInput, type Batch, type BatchInputError } from '@nightshift/shared/batch';
-import { routeModel } from '@nightshift/shared/config';
+import { batchInputRules } from '@nightshift/shared/config';
 import type { Conducting } from '@nightshift/shared/redis';
 import type { ConductorDependencies } from './conductor.ts';
 
@@ -17,14 +17,7 @@ export async function validateBatch(
   let errorCount = 0;
   let total = 0;
   let model: string | null | undefined;
-  const rules = {
-    endpoint: batch.endpoint,
-    servesModel: (name: string) => routeModel(configuration, name) !== undefined,
-    limits: {
-      requests: configuration.limits.batchRequests,
-      lineBytes: configuration.limits.jobBodyBytes,
-    },
-  };
+  const rules = batchInputRules(configuration, batch.endpoint);
   for await (const line of validateInput(blobs.read(input), rules)) {
     signal.throwIfAborted();
     if (line.line !== null) total += 1;

@@ -8,6 +8,8 @@ const FEWEST_SLOTS = 1024;
 export interface CustomIds {
   /** The line on which this id stood first, which is `line` itself when it is new. */
   firstLine(customId: string, line: number): number;
+  /** The line on which this id stood first, or null when it is not known. */
+  lineOf(customId: string): number | null;
 }
 
 /**
@@ -37,8 +39,7 @@ export function createCustomIds(): CustomIds {
 
   return {
     firstLine: (customId, line) => {
-      const digest = digestOf(customId);
-      const [a, b, c] = [word(digest, 0), word(digest, 4), word(digest, 8)];
+      const [a, b, c] = wordsOf(customId);
       const at = find(slots, a, b, c);
       const known = slots[at + 3];
       if (known !== undefined && known !== 0) return known;
@@ -47,10 +48,19 @@ export function createCustomIds(): CustomIds {
       if (taken * SLOT_WORDS * 4 > slots.length * 3) grow();
       return line;
     },
+    lineOf: (customId) => {
+      const line = slots[find(slots, ...wordsOf(customId)) + 3] ?? 0;
+      return line === 0 ? null : line;
+    },
   };
 }
 
 type Slot = [a: number, b: number, c: number, line: number];
+
+function wordsOf(customId: string): [a: number, b: number, c: number] {
+  const digest = digestOf(customId);
+  return [word(digest, 0), word(digest, 4), word(digest, 8)];
+}
 
 /** As a string of one character per byte: a fifth of the time that a buffer takes. */
 function digestOf(customId: string): string {

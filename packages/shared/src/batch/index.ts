@@ -25,5 +25,10 @@ export {
   type UploadPart,
   type UploadStatus,
 } from './upload.ts';
+export { batchIdPattern, newBatchId } from './batch-id.ts';
+export { completionWindowRule, parseCompletionWindow } from './completion-window.ts';
+export { createCustomIds, type CustomIds } from './custom-ids.ts';
 export type { InputError, InputErrorCode, InputRequest } from './input-line.ts';
+export { createLineSplitter } from './line-splitter.ts';
+export { isTimeZone, quietMinutes, timeOfDayPattern } from './quiet-hours.ts';
 export { validateInput, type InputLine, type InputRules } from './validate-input.ts';

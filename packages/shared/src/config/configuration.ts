@@ -62,6 +62,7 @@ const configurationFile = z.strictObject({
       answer_bytes: wholePositive.default(32_000_000),
       batch_requests: wholePositive.default(50_000),
       upload_bytes: wholePositive.default(200_000_000),
+      batch_inline_bytes: wholePositive.default(10_000_000),
     })
     .prefault({}),
   retry: z
@@ -108,6 +109,8 @@ export interface Configuration {
     answerBytes: number;
     batchRequests: number;
     uploadBytes: number;
+    /** Of a batch that comes with its requests in place of a file. */
+    batchInlineBytes: number;
   };
   retry: RetryPolicy;
   prices: PriceTable;
@@ -208,6 +211,7 @@ export function readConfiguration(
       answerBytes: file.limits.answer_bytes,
       batchRequests: file.limits.batch_requests,
       uploadBytes: file.limits.upload_bytes,
+      batchInlineBytes: file.limits.batch_inline_bytes,
     },
     retry: {
       maxAttempts: file.retry.max_attempts,

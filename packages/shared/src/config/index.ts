@@ -1,3 +1,4 @@
+export { batchInputRules } from './batch-input-rules.ts';
 export {
   configuredLimits,
   loadConfiguration,

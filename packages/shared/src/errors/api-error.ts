@@ -2,7 +2,13 @@ import { errorTable, type ErrorCode } from './error-table.ts';
 
 /** OpenAI's error envelope; every error of every route has this shape. */
 export interface ErrorEnvelope {
-  error: { message: string; type: string; param: string | null; code: ErrorCode };
+  error: {
+    message: string;
+    type: string;
+    param: string | null;
+    code: ErrorCode;
+    [detail: string]: unknown;
+  };
 }
 
 interface ApiErrorOptions {
@@ -10,6 +16,8 @@ interface ApiErrorOptions {
   param?: string | null;
   /** Headers that belong to the answer, in lower case. */
   headers?: Readonly<Record<string, string>>;
+  /** What else stands in the envelope, beside OpenAI's four fields. */
+  details?: Readonly<Record<string, unknown>>;
   cause?: unknown;
 }
 
@@ -18,6 +26,7 @@ export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
   readonly headers: Readonly<Record<string, string>>;
+  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -25,6 +34,7 @@ export class ApiError extends Error {
     this.code = code;
     this.param = options.param ?? null;
     this.headers = options.headers ?? {};
+    this.details = options.details ?? {};
   }
 
   get status(): number {
@@ -33,7 +43,8 @@ export class ApiError extends Error {
 
   toEnvelope(): ErrorEnvelope {
     const { type } = errorTable[this.code];
-    return { error: { message: this.message, type, param: this.param, code: this.code } };
+    const { message, param, code, details } = this;
+    return { error: { message, type, param, code, ...details } };
   }
 }
 

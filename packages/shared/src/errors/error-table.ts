@@ -59,6 +59,11 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'An object has more entries than allowed.',
   },
+  invalid_requests: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'Inline `requests` of a batch are wrong; `error.requests` names each by its index.',
+  },
   invalid_url: {
     status: 400,
     type: 'invalid_request_error',
@@ -129,6 +134,16 @@ export const errorTable = {
     status: 409,
     type: 'invalid_request_error',
     when: 'The upload was completed or cancelled, or has expired.',
+  },
+  batch_not_cancellable: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'The batch has ended in another way already.',
+  },
+  batch_not_retryable: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'Only what failed in a settled batch can be retried, while its input file is there.',
   },
   body_too_large: {
     status: 413,

@@ -22,6 +22,25 @@ export {
   type UploadPartView,
 } from './file-view.ts';
 export {
+  batchDryRunSchema,
+  batchErrorsSchema,
+  type BatchDryRun,
+  type BatchErrorGroup,
+  type BatchErrors,
+} from './batch-extras.ts';
+export {
+  batchRequestSchema,
+  batchResultsQuerySchema,
+  checkBatchRequest,
+  createBatchQuerySchema,
+  listBatchesQuerySchema,
+  retryBatchSchema,
+  type BatchRequest,
+  type BatchResultsQuery,
+  type RetryBatch,
+} from './batch-request.ts';
+export { batchListSchema, batchSchema, presentBatch, type BatchView } from './batch-view.ts';
+export {
   checkJobRequest,
   jobRequestSchema,
   listJobsQuerySchema,

@@ -51,7 +51,7 @@ export const laneListSchema = z
 
 export const errorEnvelopeSchema = z
   .object({
-    error: z.object({
+    error: z.looseObject({
       message: z.string(),
       type: z.string(),
       param: z.string().nullable(),

@@ -25,10 +25,18 @@ export interface BatchPage {
   hasMore: boolean;
 }
 
+/** What an idempotency key stands for already. */
+export type RecalledBatch = { kind: 'replayed'; batch: Batch } | { kind: 'conflict'; id: string };
+
 /** What the API does with batches; the conductor has a store of its own. */
 export interface BatchStore {
   /** With the hold on its input file, in one script: once this resolves the batch is a promise. */
   create(id: string, batch: NewBatch, idempotency: Idempotency | null): Promise<CreateBatchResult>;
+  /**
+   * What `create` would say of the key, or null when it is new: asked before an input file is written for a batch, so that
+   * a repeated call writes none.
+   */
+  recall(tenant: string, idempotency: Idempotency): Promise<RecalledBatch | null>;
   get(tenant: string, id: string): Promise<Batch | null>;
   /** Newest first. `after`: an id of the same tenant; null when it is none. */
   list(tenant: string, page: { limit: number; after: string | null }): Promise<BatchPage | null>;
@@ -58,7 +66,7 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
     create: async (id, batch, idempotency) => {
       const of = keys.tenant(batch.tenant);
       await redis.sadd(keys.tenants, batch.tenant);
-      const hash = idempotency && createHash('sha256').update(idempotency.key).digest('hex');
+      const hash = idempotency && sha256(idempotency.key);
       const [kind, other] = (await run(
         'create-batch',
         [
@@ -80,6 +88,15 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
         case 'no_input':
           return { kind };
       }
+    },
+
+    recall: async (tenant, { key, contentHash }) => {
+      const record = keys.tenant(tenant).idempotency(sha256(key));
+      const [id, hash] = await redis.hmget(record, 'id', 'hash');
+      if (id == null) return null;
+      return hash === contentHash
+        ? { kind: 'replayed', batch: await mustGet(tenant, id) }
+        : { kind: 'conflict', id };
     },
 
     get,
@@ -139,4 +156,8 @@ function fieldsOf(batch: NewBatch): (string | number)[] {
     ...optional('quiet_hours', batch.quietHours && JSON.stringify(batch.quietHours)),
     ...optional('retry_of', batch.retryOf),
   ];
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

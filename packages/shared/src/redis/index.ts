@@ -14,6 +14,7 @@ export {
   type BatchStore,
   type CancelBatchResult,
   type CreateBatchResult,
+  type RecalledBatch,
 } from './batch-store.ts';
 export {
   CONDUCTOR_HOLD_MS,

@@ -128,6 +128,7 @@ describe('creating', () => {
   test('an idempotency key stands for one batch', async () => {
     await putFile();
     const key = { key: 'k', contentHash: 'one' };
+    expect(await batches.recall(tenant, key)).toBeNull();
     expect((await batches.create(id, newBatch(), key)).kind).toBe('created');
     expect(await batches.create('batch_2', newBatch(), key)).toMatchObject({
       kind: 'replayed',
@@ -135,6 +136,8 @@ describe('creating', () => {
     });
     const other = await batches.create('batch_3', newBatch(), { key: 'k', contentHash: 'two' });
     expect(other).toEqual({ kind: 'conflict', id });
+    expect(await batches.recall(tenant, key)).toMatchObject({ kind: 'replayed', batch: { id } });
+    expect(await batches.recall(tenant, { key: 'k', contentHash: 'two' })).toEqual(other);
     expect(await uses()).toBe(1);
   });
 
