@@ -7,7 +7,7 @@ import { ApiError } from '@nightshift/shared/errors';
 /** A form's fields are names and numbers; its headers are a line or two. */
 const LIMITS = { fields: 16, parts: 20, fieldSize: 1024, headerPairs: 32, headerSize: 8192 };
 
-export interface ReceivedFile {
+interface ReceivedFile {
   /** Without any folder that its sender named. */
   filename: string;
   bytes: number;

@@ -1,13 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { eventually, freePort } from '@nightshift/local';
 import { SettingError } from '@nightshift/shared/config';
 import { createLogger } from '@nightshift/shared/telemetry';
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startApi } from '../../src/index.ts';
 
 const logger = createLogger('test', 'silent');
+const dataDir = mkdtempSync(join(tmpdir(), 'nightshift-process-test-'));
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 const entry = new URL('../../src/index.ts', import.meta.url).href;
 
 /** `nightshift api` without the command line. */
@@ -25,6 +30,7 @@ function run(environment: Record<string, string>) {
         ...process.env,
         REDIS_URL: inject('redisUrl'),
         NIGHTSHIFT_KEY_PREFIX: 'test-process',
+        NIGHTSHIFT_DATA_DIR: dataDir,
         ...environment,
       },
     },
@@ -50,6 +56,7 @@ describe('a started API', () => {
         REDIS_URL: inject('redisUrl'),
         PORT: '0',
         NIGHTSHIFT_KEY_PREFIX: 'test-started',
+        NIGHTSHIFT_DATA_DIR: dataDir,
         ...environment,
       },
       { logger },
@@ -62,9 +69,33 @@ describe('a started API', () => {
     [{ NIGHTSHIFT_API_KEYS: 'red:short' }, /^NIGHTSHIFT_API_KEYS: entry 1 .*\(hidden\)$/],
     [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL: /],
     [{ NIGHTSHIFT_CONFIG: '/no/such/file' }, /^NIGHTSHIFT_CONFIG: /],
+    [{ NIGHTSHIFT_BLOBS: 'ftp://x' }, /^NIGHTSHIFT_BLOBS: must be file:PATH/],
+    [{ NIGHTSHIFT_BLOBS: 's3://x' }, /^NIGHTSHIFT_BLOBS: must name a bucket/],
   ])('refuses %j', async (environment, message) => {
     await expect(start(environment)).rejects.toThrow(SettingError);
     await expect(start(environment)).rejects.toThrow(message);
+  });
+
+  it('refuses a place for files that it cannot write to', async () => {
+    const file = join(dataDir, 'a-file');
+    writeFileSync(file, '');
+    await expect(start({ NIGHTSHIFT_DATA_DIR: file })).rejects.toThrow(
+      /^NIGHTSHIFT_BLOBS: must be a place that this process can write to: .*a-file/,
+    );
+  });
+
+  it('keeps files in its data folder, over a restart', async () => {
+    const first = await start();
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', new Blob(['{}\n']), 'in.jsonl');
+    const answer = await fetch(`${first.url}/v1/files`, { method: 'POST', body: form });
+    const { id } = (await answer.json()) as { id: string };
+    await first.close();
+    const second = await start();
+    onTestFinished(async () => second.close());
+    expect(await (await fetch(`${second.url}/v1/files/${id}/content`)).text()).toBe('{}\n');
+    await fetch(`${second.url}/v1/files/${id}`, { method: 'DELETE' });
   });
 
   it('says that its port is taken', async () => {

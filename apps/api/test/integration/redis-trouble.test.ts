@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { eventually, findOrStartRedis, type RedisHandle } from '@nightshift/local';
 import { SettingError } from '@nightshift/shared/config';
 import { connectRedis, whenReady, type RedisConnection } from '@nightshift/shared/redis';
@@ -7,13 +10,21 @@ import { startApi, type RunningApi } from '../../src/index.ts';
 import { createTestApi, type JobView } from '../support/api.ts';
 
 const logger = createLogger('test', 'silent');
+const dataDir = mkdtempSync(join(tmpdir(), 'nightshift-trouble-test-'));
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 let server: RedisHandle;
 let redis: RedisConnection;
 const running: RunningApi[] = [];
 
 const start = async (environment: Record<string, string> = {}) => {
   const api = await startApi(
-    { REDIS_URL: server.url, PORT: '0', NIGHTSHIFT_KEY_PREFIX: 'trouble', ...environment },
+    {
+      REDIS_URL: server.url,
+      PORT: '0',
+      NIGHTSHIFT_KEY_PREFIX: 'trouble',
+      NIGHTSHIFT_DATA_DIR: dataDir,
+      ...environment,
+    },
     { logger },
   );
   running.push(api);
