@@ -36,6 +36,18 @@ export default defineConfig({
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
+      // Whole stacks, through the official SDK, one at a time.
+      project('batches', ['test/batches/**/*.test.ts'], {
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+      // The same through the Python SDK, which pip installs the first time.
+      project('python', ['test/python/**/*.test.ts'], {
+        testTimeout: 300_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
       // Against a real S3 server, which Go builds the first time.
       project('s3', ['packages/*/test/s3/**/*.test.ts'], {
         testTimeout: 120_000,

@@ -14,6 +14,8 @@ const programs = {
   test: vitest('unit', 'integration', 'chaos'),
   chaos: vitest('chaos'),
   outages: vitest('outages'),
+  batches: vitest('batches'),
+  python: vitest('python'),
   s3: vitest('s3'),
   containers: vitest('containers'),
   check: [[bin('oxfmt'), '--check'], [bin('oxlint')], [bin('tsc'), '-b'], [bin('knip')]],

@@ -1,0 +1,175 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually, findOrStartRedis, startStack, type Stack } from '@nightshift/local';
+import OpenAI, { toFile } from 'openai';
+import { configureProvider, providerCalls } from './client.ts';
+import type { ProviderCall } from './ledger.ts';
+
+export type Batch = OpenAI.Batches.Batch;
+
+/** A line of either result file. */
+export interface ResultLine {
+  id: string;
+  custom_id: string;
+  response: { status_code: number; request_id: string | null; body: Answer } | null;
+  error: { code: string; message: string } | null;
+}
+interface Answer {
+  choices: { message: { content: string } }[];
+  usage: { total_tokens: number };
+}
+
+export interface BatchStage {
+  client: OpenAI;
+  stack: Stack;
+  /** `http://127.0.0.1:PORT/v1` */
+  url: string;
+  upload(text: string, name?: string): Promise<string>;
+  create(fields: { input_file_id: string } & Partial<OpenAI.BatchCreateParams>): Promise<Batch>;
+  /** Waits until it has ended. */
+  settled(id: string, timeoutMs?: number): Promise<Batch>;
+  /** Waits until it stands so, or has ended. */
+  reaches(id: string, what: (batch: Batch) => boolean, timeoutMs?: number): Promise<Batch>;
+  /** Both files of a settled batch, each custom id of `ids` exactly once among them, and the counts as they say. */
+  judged(batch: Batch, ids: readonly string[]): Promise<Judged>;
+  lines(fileId: string | null | undefined): Promise<ResultLine[]>;
+  /** A call that no SDK knows. */
+  call(path: string, body?: unknown): Promise<Response>;
+  latency(ms: number): Promise<void>;
+  calls(): Promise<ProviderCall[]>;
+  stop(): Promise<void>;
+}
+
+export interface Judged {
+  output: ResultLine[];
+  failures: ResultLine[];
+}
+
+const ended = new Set(['completed', 'failed', 'expired', 'cancelled']);
+
+/** A whole Nightshift with two workers, used as people use it: through the official SDK. */
+export async function setBatchStage(): Promise<BatchStage> {
+  const folder = await mkdtemp(join(tmpdir(), 'nightshift-batches-'));
+  const config = join(folder, 'config.json');
+  // Repeats of a flaky model come at once; what a test waits for is not the backoff.
+  const settings = { retry: { base_ms: 20, cap_ms: 200 }, limits: { batch_requests: 20_000 } };
+  await writeFile(config, JSON.stringify(settings));
+  const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
+  let stack: Stack;
+  try {
+    stack = await startStack({
+      redisUrl: redis.url,
+      workers: 2,
+      env: {
+        LOG_LEVEL: 'info',
+        NIGHTSHIFT_API_KEYS: undefined,
+        NIGHTSHIFT_BLOBS: undefined,
+        NIGHTSHIFT_CONFIG: config,
+      },
+    });
+  } catch (error) {
+    await redis.stop();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  const url = `${stack.apiUrl}/v1`;
+  const simulatorUrl = String(stack.simulatorUrl);
+  const client = new OpenAI({ baseURL: url, apiKey: 'any', timeout: 60_000 });
+
+  const reaches: BatchStage['reaches'] = async (id, what, timeoutMs = 60_000) =>
+    eventually(
+      async () => {
+        const batch = await client.batches.retrieve(id);
+        return what(batch) || ended.has(batch.status) ? batch : undefined;
+      },
+      { timeoutMs, intervalMs: 50, describe: `batch ${id}` },
+    );
+  const lines: BatchStage['lines'] = async (fileId) => {
+    if (fileId == null) return [];
+    const text = await (await client.files.content(fileId)).text();
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as ResultLine);
+  };
+
+  return {
+    client,
+    stack,
+    url,
+    reaches,
+    lines,
+    upload: async (text, name = 'input.jsonl') => {
+      const file = await toFile(Buffer.from(text), name);
+      const { id } = await client.files.create({ file, purpose: 'batch' });
+      return id;
+    },
+    create: async (fields) =>
+      client.batches.create({
+        endpoint: '/v1/chat/completions',
+        completion_window: '24h',
+        ...fields,
+      }),
+    settled: async (id, timeoutMs) => reaches(id, () => false, timeoutMs),
+    judged: async (batch, ids) => {
+      const output = await lines(batch.output_file_id);
+      const failures = await lines(batch.error_file_id);
+      const seen = [...output, ...failures].map(({ custom_id: id }) => id).toSorted();
+      if (JSON.stringify(seen) !== JSON.stringify(ids.toSorted())) {
+        throw new Error(`${batch.id}: ${seen.length} results for ${ids.length} requests`);
+      }
+      const counts = { total: ids.length, completed: output.length, failed: failures.length };
+      if (JSON.stringify(batch.request_counts) !== JSON.stringify(counts)) {
+        throw new Error(
+          `${batch.id} counts ${JSON.stringify(batch.request_counts)}, its files hold ${JSON.stringify(counts)}`,
+        );
+      }
+      for (const { custom_id: id, response } of output) {
+        const said = response?.body.choices[0]?.message.content;
+        if (said?.includes(`[marker:${id}]`) !== true) throw new Error(`${id} holds ${said}`);
+      }
+      return { output, failures };
+    },
+    call: async (path, body) =>
+      fetch(`${url}${path}`, {
+        ...(body !== undefined && {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      }),
+    latency: async (ms) => configureProvider(simulatorUrl, { latency: { kind: 'fixed', ms } }),
+    calls: async () => providerCalls(simulatorUrl),
+    stop: async () => {
+      await stack.stop();
+      await redis.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A request that the provider's answer repeats the custom id of. */
+export function request(customId: string, model = 'sim-ok'): { custom_id: string; body: object } {
+  return {
+    custom_id: customId,
+    body: {
+      model,
+      messages: [{ role: 'user', content: `Say ${customId}.` }],
+      metadata: { marker: customId },
+    },
+  };
+}
+
+export function inputLine(customId: string, model?: string): string {
+  const { body } = request(customId, model);
+  return JSON.stringify({ custom_id: customId, method: 'POST', url: '/v1/chat/completions', body });
+}
+
+export function inputFile(ids: readonly string[], model?: string): string {
+  return ids.map((id) => `${inputLine(id, model)}\n`).join('');
+}
+
+export function names(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `${prefix}-${n}`);
+}
