@@ -1,7 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, findOrStartRedis, startStack, type Stack } from '@nightshift/local';
+import {
+  eventually,
+  findOrStartRedis,
+  startStack,
+  type RedisHandle,
+  type Stack,
+} from '@nightshift/local';
 import OpenAI, { toFile } from 'openai';
 import { configureProvider, providerCalls } from './client.ts';
 import type { ProviderCall } from './ledger.ts';
@@ -9,7 +15,7 @@ import type { ProviderCall } from './ledger.ts';
 export type Batch = OpenAI.Batches.Batch;
 
 /** A line of either result file. */
-export interface ResultLine {
+interface ResultLine {
   id: string;
   custom_id: string;
   response: { status_code: number; request_id: string | null; body: Answer } | null;
@@ -23,6 +29,7 @@ interface Answer {
 export interface BatchStage {
   client: OpenAI;
   stack: Stack;
+  redis: RedisHandle;
   /** `http://127.0.0.1:PORT/v1` */
   url: string;
   upload(text: string, name?: string): Promise<string>;
@@ -41,7 +48,7 @@ export interface BatchStage {
   stop(): Promise<void>;
 }
 
-export interface Judged {
+interface Judged {
   output: ResultLine[];
   failures: ResultLine[];
 }
@@ -97,6 +104,7 @@ export async function setBatchStage(): Promise<BatchStage> {
   return {
     client,
     stack,
+    redis,
     url,
     reaches,
     lines,

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '@nightshift/local';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { AnswerHeaders } from '../../src/provider/index.ts';
 import { createEngineQueue, noEngineQueue, waitingOf } from '../../src/pacing/engine-queue.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -25,7 +26,7 @@ async function startEngine(answer: RequestListener) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
   const queue = createEngineQueue(url, 'llama', { isConfigured: true });
   ends.push(async () => queue.close());
-  return { queue, asked: () => asked };
+  return { url, queue, asked: () => asked };
 }
 
 /** The page is fetched behind the caller's back: looks again at the same instant until something is known. */
@@ -177,19 +178,17 @@ describe('the page', () => {
 });
 
 it('asks nobody who does not look like an engine, unless told to', async () => {
-  const asked: string[] = [];
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? '');
+  const { url, asked } = await startEngine((_request, response) => {
     response.end('vllm:num_requests_waiting{model_name="m"} 3\n');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const queue = createEngineQueue(`http://127.0.0.1:${port}/metrics`, 'm', { isConfigured: false });
-  queue.notice({ get: () => 'nginx' } as never);
+  const queue = createEngineQueue(url, 'm', { isConfigured: false });
+  ends.push(async () => queue.close());
+  const answerOf = (server: string) => ({
+    get: (name: string) => (name === 'server' ? server : null),
+  });
+  queue.notice(answerOf('nginx') as AnswerHeaders);
   expect(queue.look(0)).toBeNull();
-  queue.notice({ get: (name: string) => (name === 'server' ? 'uvicorn' : null) } as never);
+  queue.notice(answerOf('uvicorn') as AnswerHeaders);
   await eventually(() => queue.look(0) === 3);
-  expect(asked).toEqual(['/metrics']);
-  await queue.close();
-  server.close();
+  expect(asked()).toBe(1);
 });
