@@ -41,19 +41,24 @@ async function* untilAborted(
     return;
   }
   const iterator = source[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const abort = (): void => aborted.reject(signal.reason);
+  let stop: (reason: unknown) => void = () => {};
+  const abort = (): void => stop(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   let ended = false;
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted.promise]);
+      // Not a race against one promise for all reads: that would keep every chunk until the last.
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        stop = reject;
+        iterator.next().then(resolve, reject);
+      });
+      signal.throwIfAborted();
       if (next.done === true) {
         ended = true;
         return;
       }
       yield next.value;
+      signal.throwIfAborted();
     }
   } finally {
     signal.removeEventListener('abort', abort);

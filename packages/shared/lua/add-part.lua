@@ -16,6 +16,9 @@ local r = redis.call('HMGET', KEYS[1], 'status', 'expires_at', 'part_count')
 if not r[1] then return { 'missing' } end
 if r[1] ~= 'pending' then return { 'not_pending', r[1] } end
 if now >= tonumber(r[2]) then return { 'not_pending', 'expired' } end
+-- The client library sends a script again when the connection broke before its answer came.
+local stored = redis.call('HGET', KEYS[1], 'part:' .. ARGV[1])
+if stored then return { 'added', string.match(stored, '^%d+') } end
 if tonumber(r[3] or '0') >= tonumber(ARGV[4]) then return { 'too_many' } end
 if not is_held(KEYS[2], ARGV[3], now) then return { 'swept' } end
 redis.call('HSET', KEYS[1], 'part:' .. ARGV[1], whole(now) .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerBrokenSocket } from './error-answers.ts';
 
 declare module 'fastify' {
@@ -16,28 +16,26 @@ export function registerArrival(
   app: FastifyInstance,
   { requestMs, checkEveryMs }: { requestMs: number; checkEveryMs: number },
 ): void {
-  const arriving = new Map<FastifyRequest, number>();
-  app.addHook('onRequest', (request, _reply, done) => {
+  const arriving = new Map<FastifyReply, number>();
+  app.addHook('onRequest', (request, reply, done) => {
     if (hasBody(request) && request.routeOptions.config.isUpload !== true) {
-      arriving.set(request, performance.now() + requestMs);
+      arriving.set(reply, performance.now() + requestMs);
     }
     done();
   });
-  app.addHook('preValidation', (request, _reply, done) => {
-    arriving.delete(request);
+  app.addHook('preValidation', (_request, reply, done) => {
+    arriving.delete(reply);
     done();
   });
   const check = (): void => {
     const now = performance.now();
-    for (const [request, deadline] of arriving) {
-      const { raw } = request;
-      if (raw.complete || raw.destroyed) arriving.delete(request);
-      else if (now >= deadline) {
-        answerBrokenSocket(
-          Object.assign(new Error('request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
-          raw.socket,
-        );
-      }
+    for (const [reply, deadline] of arriving) {
+      const { raw } = reply.request;
+      if (raw.complete || raw.destroyed) arriving.delete(reply);
+      else if (now < deadline) continue;
+      // It was refused already, and its sender goes on sending.
+      else if (reply.sent) raw.destroy();
+      else answerBrokenSocket(timeOut(), raw.socket);
     }
   };
   const timer = setInterval(check, checkEveryMs).unref();
@@ -45,6 +43,10 @@ export function registerArrival(
     clearInterval(timer);
     done();
   });
+}
+
+function timeOut(): Error {
+  return Object.assign(new Error('request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

@@ -10,7 +10,7 @@ export const idempotencyHeadersSchema = z.object({
     .min(1)
     .max(255)
     .optional()
-    .describe('For 24 hours the same key with the same content stands for the same job.'),
+    .describe('For 24 hours the same key with the same content stands for the same job or file.'),
 });
 
 /** The id of a path. One that cannot be an id is not looked for. */

@@ -117,6 +117,16 @@ it('does the same for one that comes in chunks', async () => {
   socket.destroy();
 });
 
+it('ends a connection whose refused body never ends', async () => {
+  const { socket, text, isClosed } = converse();
+  socket.write(
+    `POST /v1/jobs HTTP/1.1\r\n${HOST}content-type: application/json\r\ncontent-length: 3000000\r\n\r\n`,
+  );
+  await eventually(() => text().includes('body_too_large'));
+  await eventually(isClosed);
+  expect(text()).not.toContain('request_timeout');
+});
+
 it('stores nothing of a body whose sender hangs up half-way', async () => {
   const before = await api.allKeys();
   const { socket, isClosed } = converse();

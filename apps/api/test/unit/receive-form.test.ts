@@ -132,6 +132,35 @@ describe('a form', () => {
     await expect(receive([formBytes(parts)], keep)).rejects.toThrow('no room');
   });
 
+  it('is read no faster than its file is kept', async () => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    let sent = 0;
+    function* source(): Generator<Buffer> {
+      const [head, tail] = formBytes([filePart('HERE')])
+        .toString()
+        .split('HERE');
+      yield Buffer.from(head ?? '');
+      for (; sent < 500 * chunk.length; sent += chunk.length) yield chunk;
+      yield Buffer.from(tail ?? '');
+    }
+    const raw = Object.assign(Readable.from(source(), { objectMode: false }), {
+      headers: { 'content-type': FORM_TYPE },
+    }) as unknown as IncomingMessage;
+    let farthestAhead = 0;
+    const keep: Keep = async (from) => {
+      let bytes = 0;
+      for await (const piece of from) {
+        await new Promise((resolve) => setImmediate(resolve));
+        farthestAhead = Math.max(farthestAhead, sent - bytes);
+        bytes += piece.length;
+      }
+      return { bytes };
+    };
+    const { file } = await receiveForm(raw, { fileField: 'file', mostBytes: 1e9 }, keep);
+    expect(file.bytes).toBe(500 * chunk.length);
+    expect(farthestAhead).toBeLessThan(1_000_000);
+  });
+
   it('strips folders from the name of its file', async () => {
     for (const name of ['../../etc/in.jsonl', 'C:\\\\data\\\\in.jsonl']) {
       const form = await receive([formBytes([filePart('', name)])]);
