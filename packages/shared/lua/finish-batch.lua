@@ -2,6 +2,7 @@
 --[[ Settles a batch: its files appear, complete, together with its last status.
 
 KEYS  1 batch  2 open batches  3 input file  4 files index  5 lines  6 results  7 window  8 output file  9 error file
+      10 expiring files
 ARGV  1 id  2 epoch  3 status  4 retention in ms  5 tenant
       then for the output and the error file: id or ''  filename  bytes  content as JSON  expires after ms or ''
 
@@ -24,6 +25,7 @@ for index, field in ipairs({ 'output_file_id', 'error_file_id' }) do
       'bytes', ARGV[arg + 2], 'created_at', at, 'expires_at', life == '' and '' or whole(now + life), 'content', ARGV[arg + 3],
       'uses', '0')
     redis.call('ZADD', KEYS[4], now, id)
+    if life ~= '' then redis.call('ZADD', KEYS[10], now + life, id) end
     redis.call('HSET', KEYS[1], field, id)
   end
 end

@@ -265,6 +265,7 @@ export function createConductorStore({
             ...[of.batch(id), of.openBatches, of.file(inputFileId), of.files],
             ...[of.batchLines(id), of.batchResults(id), of.batchWindow(id)],
             ...[of.file(files.output?.id ?? 'none'), of.file(files.error?.id ?? 'none')],
+            of.expiringFiles,
           ],
           [
             id,

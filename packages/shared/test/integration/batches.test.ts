@@ -226,7 +226,8 @@ describe('conducting', () => {
     expect(await store.finish(conducting, 'file-1', 'completed', files)).toBe('unfinished');
     await store.commit(conducting, second!.streamId, [segment], [], { input_tokens: 3 });
     const output = { id: 'file-out', filename: 'o.jsonl', segments: [segment] };
-    const reply = await store.finish(conducting, 'file-1', 'completed', { ...files, output });
+    const withOutput = { ...files, output, expireAfterMs: 3_600_000 };
+    const reply = await store.finish(conducting, 'file-1', 'completed', withOutput);
     expect(reply).toBe('finished');
     expect(await batches.get(tenant, id)).toMatchObject({
       status: 'completed',
@@ -238,6 +239,8 @@ describe('conducting', () => {
     expect(await store.open(tenant)).toEqual([]);
     const file = await stores.redis.hgetall(stores.keys.tenant(tenant).file('file-out'));
     expect(file).toMatchObject({ purpose: 'batch_output', bytes: '10', uses: '0' });
+    const expires = await stores.redis.zscore(stores.keys.tenant(tenant).expiringFiles, 'file-out');
+    expect(Number(expires)).toBe(Number(file['expires_at']));
     // Sent again after a lost answer.
     expect(await store.finish(conducting, 'file-1', 'completed', files)).toBe('finished');
     expect(await uses()).toBe(0);
