@@ -2,7 +2,6 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '@nightshift/local';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AnswerHeaders } from '../../src/provider/index.ts';
 import { createEngineQueue, noEngineQueue, waitingOf } from '../../src/pacing/engine-queue.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -186,9 +185,9 @@ it('asks nobody who does not look like an engine, unless told to', async () => {
   const answerOf = (server: string) => ({
     get: (name: string) => (name === 'server' ? server : null),
   });
-  queue.notice(answerOf('nginx') as AnswerHeaders);
+  queue.notice(answerOf('nginx'));
   expect(queue.look(0)).toBeNull();
-  queue.notice(answerOf('uvicorn') as AnswerHeaders);
+  queue.notice(answerOf('uvicorn'));
   await eventually(() => queue.look(0) === 3);
   expect(asked()).toBe(1);
 });
