@@ -138,12 +138,12 @@ async function cancelWindow(
 
 async function finish(
   conducting: Conducting,
-  { batch, outputExpiresAfterMs }: ConductedBatch,
+  { batch, outputExpiresAfterMs, nowMs }: ConductedBatch,
   writer: ResultWriter,
   { store, logger }: ConductorDependencies,
 ): Promise<'working' | 'waiting' | 'over'> {
   await store.finalize(conducting);
-  const status = lastStatus(batch);
+  const status = lastStatus(batch, nowMs);
   const reply = await store.finish(conducting, batch.inputFileId, status, {
     output: fileOf(batch, 'output', writer.output),
     error: fileOf(batch, 'error', writer.failures),
@@ -154,10 +154,13 @@ async function finish(
   return 'over';
 }
 
-/** A window that ended first makes it expired, however few lines that met. */
-function lastStatus({ status, finalizingAtMs, expiresAtMs }: Batch) {
+/**
+ * A window that ended first makes it expired, however few lines that met. The sweeps may have expired the last of them before
+ * the conductor saw the window end: then it was not finalizing yet.
+ */
+function lastStatus({ status, finalizingAtMs, expiresAtMs }: Batch, nowMs: number) {
   if (status === 'cancelling') return 'cancelled';
-  return finalizingAtMs !== null && finalizingAtMs >= expiresAtMs ? 'expired' : 'completed';
+  return (finalizingAtMs ?? nowMs) >= expiresAtMs ? 'expired' : 'completed';
 }
 
 function fileOf(
