@@ -15,6 +15,7 @@ for arg = 6, #ARGV, 2 do
   if redis.call('SETBIT', KEYS[2], ARGV[arg], 1) == 0 then
     redis.call('XADD', KEYS[3], '*', 'line', ARGV[arg], 'custom_id', ARGV[arg + 1], 'status', ARGV[5])
     redis.call('HINCRBY', KEYS[1], 'failed', 1)
+    if ARGV[5] == 'expired' then redis.call('HINCRBY', KEYS[1], 'expired', 1) end
   end
   lines = lines + 1
 end

@@ -138,12 +138,13 @@ async function cancelWindow(
 
 async function finish(
   conducting: Conducting,
-  { batch, outputExpiresAfterMs, nowMs }: ConductedBatch,
+  state: ConductedBatch,
   writer: ResultWriter,
   { store, logger }: ConductorDependencies,
 ): Promise<'working' | 'waiting' | 'over'> {
+  const { batch, outputExpiresAfterMs } = state;
   await store.finalize(conducting);
-  const status = lastStatus(batch, nowMs);
+  const status = lastStatus(state);
   const reply = await store.finish(conducting, batch.inputFileId, status, {
     output: fileOf(batch, 'output', writer.output),
     error: fileOf(batch, 'error', writer.failures),
@@ -154,13 +155,10 @@ async function finish(
   return 'over';
 }
 
-/**
- * A window that ended first makes it expired, however few lines that met. The sweeps may have expired the last of them before
- * the conductor saw the window end: then it was not finalizing yet.
- */
-function lastStatus({ status, finalizingAtMs, expiresAtMs }: Batch, nowMs: number) {
-  if (status === 'cancelling') return 'cancelled';
-  return (finalizingAtMs ?? nowMs) >= expiresAtMs ? 'expired' : 'completed';
+/** A line that the end of the window kept from its answer makes the batch expired, however few there are. */
+function lastStatus({ batch, expiredLines }: ConductedBatch) {
+  if (batch.status === 'cancelling') return 'cancelled';
+  return expiredLines > 0 ? 'expired' : 'completed';
 }
 
 function fileOf(

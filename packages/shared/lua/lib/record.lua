@@ -64,6 +64,7 @@ local function settle_line(keys, job, status, ...)
   if redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0 then
     redis.call('XADD', batch .. ':results', '*', 'line', line[2], 'custom_id', line[3], 'status', status, ...)
     redis.call('HINCRBY', batch, status == 'completed' and 'completed' or 'failed', 1)
+    if status == 'expired' then redis.call('HINCRBY', batch, 'expired', 1) end
   else
     redis.call('HINCRBY', batch, 'duplicates', 1)
   end

@@ -33,6 +33,8 @@ export interface ConductedBatch {
   place: InputPlace;
   isValidated: boolean;
   outputExpiresAfterMs: number | null;
+  /** Of the lines that failed, those whose window ended first. */
+  expiredLines: number;
   nowMs: number;
 }
 
@@ -108,6 +110,7 @@ export function createConductorStore({
           bytes: Number(record['read_bytes'] ?? 0),
         },
         isValidated: record['validated'] === '1',
+        expiredLines: Number(record['expired'] ?? 0),
         outputExpiresAfterMs: record['output_expires_after']
           ? Number(record['output_expires_after'])
           : null,

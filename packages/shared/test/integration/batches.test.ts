@@ -291,6 +291,17 @@ describe('cancelling and pausing', () => {
     expect(await batches.setPaused(tenant, 'batch_9', true)).toBeNull();
   });
 
+  test('lines that the end of the window kept from their answer are counted', async () => {
+    const conducting = await begun(3);
+    await feed(conducting, 0, 1);
+    await stores.redis.hset(stores.keys.tenant(tenant).job(lineId(id, 1)), 'expires_at', '1');
+    expect(await beginLine(1)).toEqual({ kind: 'expired' });
+    await store.finalize(conducting);
+    expect(await store.skip(conducting, place(1), place(3), 'expired', lines(1, 3))).toBe(true);
+    expect((await store.read(conducting))?.expiredLines).toBe(3);
+    expect(await countsOf()).toEqual({ total: 3, completed: 0, failed: 3 });
+  });
+
   test('lines that were never fed get their result by being skipped', async () => {
     const conducting = await begun(3);
     await feed(conducting, 0, 1);
@@ -298,5 +309,6 @@ describe('cancelling and pausing', () => {
     expect(await store.skip(conducting, place(1), place(3), 'cancelled', lines(1, 3))).toBe(true);
     expect(await store.skip(conducting, place(1), place(3), 'cancelled', lines(1, 3))).toBe(false);
     expect(await countsOf()).toEqual({ total: 3, completed: 0, failed: 2 });
+    expect((await store.read(conducting))?.expiredLines).toBe(0);
   });
 });
