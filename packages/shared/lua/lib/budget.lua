@@ -37,7 +37,8 @@ end
 local function doubt_of(s, name, now)
   local d = s[name]
   if not d.synced then return 0, 0 end
-  local drift = d.drift or 0
+  -- Learnt at another limit it may be more than this one has.
+  local drift = math.min(d.drift or 0, 0.8 * d.rate)
   local since = math.max(0, s.reserved[name] - d.synced)
   local estimated = name == 'tokens' and ESTIMATE_MARGIN * since or 0
   return math.min(0.5 * d.capacity, estimated + drift * math.max(0, now - d.synced_at)), drift

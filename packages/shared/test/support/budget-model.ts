@@ -211,7 +211,7 @@ export function createBudgetModel() {
       if (bucket === null) continue;
       const need = Math.min(name === 'requests' ? 1 : tokens, bucket.capacity);
       const { synced } = bucket;
-      const drift = synced === null ? 0 : bucket.drift;
+      const drift = synced === null ? 0 : Math.min(bucket.drift, 0.8 * bucket.rate);
       let doubt = 0;
       if (synced !== null) {
         const since = Math.max(0, amount(reservations(), name) - synced.reserved);
