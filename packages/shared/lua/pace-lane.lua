@@ -97,10 +97,13 @@ end
 local share = nil
 if s.concurrency then
   local mine = turn.in_flight + turn.waiting + 1
-  share = math.floor(s.concurrency * mine / math.max(1, demand))
-  if share < 1 and s.concurrency >= workers then share = 1 end
-  if share < 1 then
+  local limit = math.floor(s.concurrency)
+  if limit >= workers then
+    -- One for each, and the rest by what each has to do.
+    share = 1 + math.floor((limit - workers) * mine / math.max(1, demand))
+  else
     -- Fewer than workers: one after the other has its turn.
+    share = 0
     s.turn = s.turn + 1
     if s.turn % math.ceil(workers / s.concurrency) == 0 then share = 1 end
   end
