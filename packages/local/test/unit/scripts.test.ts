@@ -125,7 +125,9 @@ test('check runs all of its parts, and fails if one does', async () => {
 test('an unknown name is answered with the known ones', async () => {
   const { code, stderr } = await ready().start('tset').ended;
   expect(code).toBe(2);
-  expect(stderr).toContain('test|chaos|outages|batches|python|s3|containers|check|demo|start|bench');
+  expect(stderr).toContain(
+    'test|chaos|outages|batches|python|s3|containers|check|demo|start|bench',
+  );
 });
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
