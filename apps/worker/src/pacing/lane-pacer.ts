@@ -366,7 +366,8 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       plan();
     },
     room: (priority) => {
-      if (view === null || !isFresh() || view.cold) return 4;
+      // What is taken waits here for its turn, a moment at most.
+      if (view === null || view.cold) return Infinity;
       const waiting = waiters[priority].size;
       if (!view.limited) {
         return view.share === null ? Infinity : Math.max(0, free(priority)) + 2;

@@ -48,13 +48,13 @@ local function largest_of(s, name)
   return name == 'requests' and 1 or s.largest
 end
 
--- A lane that nobody knows anything of: one call at once, from a quarter of a second on ten a second, after two seconds
+-- A lane that nobody knows anything of: one call at once, from a quarter of a second on ten a second, after one second
 -- thirty. A refusal comes back at once and says more than any answer; answers take a second or two.
 local function cold_date(cold)
   local n = cold.calls
   if n == 0 then return cold.since end
-  if n <= 20 then return cold.since + 150 + n * 100 end
-  return cold.since + 2150 + (n - 20) * 33
+  if n <= 10 then return cold.since + 150 + n * 100 end
+  return cold.since + 1150 + (n - 10) * 33
 end
 
 local function new_budget(now, worker)
