@@ -11,6 +11,8 @@ Returns  { 'begun' } | { 'failed' } | { 'lost' } ]]
 if not conducts(KEYS[1], ARGV[2]) then return { 'lost' } end
 local now = whole(now_ms())
 local status = redis.call('HGET', KEYS[1], 'status')
+-- Sent again because the answer was lost.
+if status == 'failed' then return { 'failed' } end
 if ARGV[5] ~= '' and status == 'validating' then
   redis.call('HSET', KEYS[1], 'status', 'failed', 'failed_at', now, 'errors', ARGV[5], 'error_count', ARGV[6], 'total', ARGV[3])
   redis.call('SREM', KEYS[2], ARGV[1])

@@ -9,10 +9,12 @@ Returns  { 'committed' } | { 'lost' }
 
 Atomic, so that each result is in a committed segment or in the stream and never in both, and usage is added once. ]]
 --#include lib/time
---#include lib/batch
 
-if not conducts(KEYS[1], ARGV[1]) then return { 'lost' } end
-redis.call('HSET', KEYS[1], 'output', ARGV[3], 'failures', ARGV[4])
+local r = redis.call('HMGET', KEYS[1], 'epoch', 'committed')
+if r[1] ~= ARGV[1] then return { 'lost' } end
+-- Sent again by the client library because the answer was lost: what it adds has been added.
+if r[2] == ARGV[2] then return { 'committed' } end
+redis.call('HSET', KEYS[1], 'committed', ARGV[2], 'output', ARGV[3], 'failures', ARGV[4])
 for arg = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[arg], ARGV[arg + 1]) end
 local ms, seq = string.match(ARGV[2], '^(%d+)-(%d+)$')
 redis.call('XTRIM', KEYS[2], 'MINID', ms .. '-' .. whole(seq + 1))

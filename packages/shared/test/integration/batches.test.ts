@@ -215,7 +215,12 @@ describe('conducting', () => {
     await run(2);
     const [first, second] = await store.results(conducting, 10);
     const segment = { name: `${id}/output-1`, bytes: 10, lines: 1 };
-    await store.commit(conducting, first!.streamId, [segment], [], { input_tokens: 3 });
+    // Twice, as the client library sends it when the answer was lost.
+    for (const _time of [1, 2]) {
+      expect(
+        await store.commit(conducting, first!.streamId, [segment], [], { input_tokens: 3 }),
+      ).toBe(true);
+    }
     expect((await store.results(conducting, 10)).map(({ line }) => line)).toEqual([second!.line]);
     expect(await batches.get(tenant, id)).toMatchObject({
       output: [segment],
@@ -252,6 +257,8 @@ describe('conducting', () => {
     const conducting = await store.take(tenant, id, 'worker_1');
     const errors = [{ code: 'invalid_json_line' as const, message: 'm', param: null, line: 2 }];
     const input = { total: 3, model: null, errors, errorCount: 1500 };
+    // Twice, as after a lost answer.
+    expect(await store.begin(conducting!, 'file-1', input)).toBe('failed');
     expect(await store.begin(conducting!, 'file-1', input)).toBe('failed');
     expect(await batches.get(tenant, id)).toMatchObject({
       status: 'failed',
