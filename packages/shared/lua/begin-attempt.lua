@@ -54,12 +54,12 @@ local function begin(record, id, delivery, claim, worker)
 
   if is_line(id) and status == 'queued' then
     local batch = redis.call('HGET', record, 'batch')
-    local b = redis.call('HMGET', batch, 'status', 'paused')
+    local b = redis.call('HMGET', batch, 'status', 'paused', 'resting')
     if b[1] == 'cancelling' then
       end_as('cancelled')
       return { 'settled' }
     end
-    if b[2] == '1' then
+    if b[2] == '1' or b[3] == '1' then
       -- It comes back later, as another delivery, for as long as its batch is paused.
       local next_delivery = whole(delivery + 1)
       redis.call('HSET', record, 'delivery', next_delivery)

@@ -104,11 +104,9 @@ async function advance(
       await dependencies.store.finalize(conducting);
       return 'working';
     }
-    const mayFeed =
-      !batch.paused &&
-      (batch.runAtMs ?? 0) <= nowMs &&
-      (batch.quietHours === null || mayRun(batch.quietHours, nowMs));
-    if (!mayFeed) return 'waiting';
+    const isResting = batch.quietHours !== null && !mayRun(batch.quietHours, nowMs);
+    if (isResting !== state.isResting) await dependencies.store.rest(conducting, isResting);
+    if (isResting || batch.paused || (batch.runAtMs ?? 0) > nowMs) return 'waiting';
     const fed = await feeder.feed(place, place.fed - settled);
     return fed === 0 && written === 'nothing' ? 'waiting' : 'working';
   }

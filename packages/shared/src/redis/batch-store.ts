@@ -138,7 +138,7 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
     },
 
     setPaused: async (tenant, id, paused) => {
-      await run('pause-batch', [keys.tenant(tenant).batch(id)], [paused ? '1' : '0']);
+      await run('pause-batch', [keys.tenant(tenant).batch(id)], ['paused', paused ? '1' : '0']);
       return get(tenant, id);
     },
   };

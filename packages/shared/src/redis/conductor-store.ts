@@ -32,6 +32,8 @@ export interface ConductedBatch {
   batch: Batch;
   place: InputPlace;
   isValidated: boolean;
+  /** Held back by its hours: lines in its window are not called. */
+  isResting: boolean;
   outputExpiresAfterMs: number | null;
   /** Of the lines that failed, those whose window ended first. */
   expiredLines: number;
@@ -110,6 +112,7 @@ export function createConductorStore({
           bytes: Number(record['read_bytes'] ?? 0),
         },
         isValidated: record['validated'] === '1',
+        isResting: record['resting'] === '1',
         expiredLines: Number(record['expired'] ?? 0),
         outputExpiresAfterMs: record['output_expires_after']
           ? Number(record['output_expires_after'])
@@ -172,6 +175,11 @@ export function createConductorStore({
         ),
       );
       return kind === 'fed';
+    },
+
+    /** Outside of its hours a batch calls none of its lines, also of those that it has fed. */
+    rest: async ({ tenant, id }: Conducting, isResting: boolean): Promise<void> => {
+      await run('pause-batch', [keys.tenant(tenant).batch(id)], ['resting', isResting ? '1' : '0']);
     },
 
     /** Settles lines that were never called. */

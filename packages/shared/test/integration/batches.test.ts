@@ -298,6 +298,17 @@ describe('cancelling and pausing', () => {
     expect(await batches.setPaused(tenant, 'batch_9', true)).toBeNull();
   });
 
+  test('outside of its hours a batch calls nothing, whoever resumes it', async () => {
+    const conducting = await begun(1);
+    await feed(conducting, 0, 1);
+    await store.rest(conducting, true);
+    await batches.setPaused(tenant, id, false);
+    expect((await store.read(conducting))?.isResting).toBe(true);
+    expect(await beginLine(1)).toEqual({ kind: 'stale' });
+    await store.rest(conducting, false);
+    expect((await beginLine(1)).kind).toBe('started');
+  });
+
   test('lines that the end of the window kept from their answer are counted', async () => {
     const conducting = await begun(3);
     await feed(conducting, 0, 1);
