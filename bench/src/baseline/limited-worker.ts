@@ -31,6 +31,7 @@ worker.on('error', (error) => {
 });
 
 await worker.waitUntilReady();
+// What the bench waits for.
 console.log('worker.ready');
 
 process.once('SIGTERM', () => {

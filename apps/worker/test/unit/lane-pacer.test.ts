@@ -20,6 +20,7 @@ const pass = async (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync
 const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => Date.now(),
+  // On the fake timers: no time passes but by pass().
   sleep: async (ms) =>
     new Promise((resolve) => {
       setTimeout(resolve, ms);
