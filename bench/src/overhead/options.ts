@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { countFlag, readFlags } from '../flags.ts';
 import { OptionError } from '../option-error.ts';
 
 export interface OverheadOptions {
@@ -27,16 +27,21 @@ export const overheadUsage = `usage: npm run bench -- overhead [options]
   --json            write the results to bench/results/
   --profile DIR     leave V8 CPU profiles of APIs and workers in DIR; spoils the figures`;
 
+const FLAGS = [
+  'jobs',
+  'connections',
+  'concurrency',
+  'rounds',
+  'warmup',
+  'pickups',
+  'part',
+  'profile',
+];
+
 /** @throws OptionError for the first wrong option. */
 export function parseOverheadOptions(args: readonly string[]): OverheadOptions {
-  const values = readFlags(args);
-  const count = (name: string, standard: number): number => {
-    const given = values[name];
-    if (given === undefined) return standard;
-    const number = Number(given);
-    if (Number.isInteger(number) && number >= 1) return number;
-    throw new OptionError(`--${name}: must be a whole number of at least 1, got "${given}"`);
-  };
+  const values = readFlags(args, FLAGS);
+  const count = (name: string, standard: number): number => countFlag(values, name, standard);
   const part = values['part'] ?? 'all';
   if (part !== 'all' && part !== 'throughput' && part !== 'pickup') {
     throw new OptionError(`--part: must be all, throughput or pickup, got "${part}"`);
@@ -53,28 +58,4 @@ export function parseOverheadOptions(args: readonly string[]): OverheadOptions {
     json: values['json'] === true,
     profileDir: (values['profile'] as string | undefined) ?? null,
   };
-}
-
-function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        jobs: text,
-        connections: text,
-        concurrency: text,
-        rounds: text,
-        warmup: text,
-        pickups: text,
-        part: text,
-        profile: text,
-        check: flag,
-        json: flag,
-      },
-    }).values;
-  } catch (error) {
-    throw new OptionError((error as Error).message);
-  }
 }

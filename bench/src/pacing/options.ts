@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { countFlag, readFlags, wholeNumber } from '../flags.ts';
 import { OptionError } from '../option-error.ts';
 import { regimes, usualRegimes, type Regime } from './regimes.ts';
 import type { SideName } from './sides/side.ts';
@@ -35,13 +35,13 @@ export const pacingUsage = `usage: npm run bench -- pacing [options]
 Regimes:
 ${[...regimes.values()].map(({ name, about }) => `  ${name.padEnd(18)}${about}`).join('\n')}`;
 
+const FLAGS = ['regime', 'sides', 'fixed', 'seconds', 'workers', 'parallel', 'seed'];
+
 /** @throws OptionError for the first wrong option. */
 export function parsePacingOptions(args: readonly string[]): PacingOptions {
-  const values = readFlags(args);
-  const count = (name: string, standard: number, least: number): number => {
-    const given = values[name];
-    return given === undefined ? standard : wholeNumber(name, String(given), least);
-  };
+  const values = readFlags(args, FLAGS);
+  const count = (name: string, standard: number, least: number): number =>
+    countFlag(values, name, standard, least);
   const list = (name: string): string[] | null => {
     const given = values[name];
     return typeof given === 'string' ? given.split(',').map((item) => item.trim()) : null;
@@ -75,33 +75,4 @@ function namedRegimes(names: readonly string[]): Regime[] {
       `--regime: must be "all" or of ${[...regimes.keys()].join(', ')}, got "${name}"`,
     );
   });
-}
-
-function wholeNumber(name: string, text: string, least: number): number {
-  const number = Number(text);
-  if (text !== '' && Number.isInteger(number) && number >= least) return number;
-  throw new OptionError(`--${name}: must be a whole number of at least ${least}, got "${text}"`);
-}
-
-function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        regime: text,
-        sides: text,
-        fixed: text,
-        seconds: text,
-        workers: text,
-        parallel: text,
-        seed: text,
-        check: flag,
-        json: flag,
-      },
-    }).values;
-  } catch (error) {
-    throw new OptionError((error as Error).message);
-  }
 }

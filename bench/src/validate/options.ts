@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { countFlag, readFlags } from '../flags.ts';
 import { OptionError } from '../option-error.ts';
 import { contents, type Content } from './input-file.ts';
 
@@ -22,18 +22,12 @@ export const validateUsage = `usage: npm run bench -- validate [options]
 
 /** @throws OptionError for the first wrong option. */
 export function parseValidateOptions(args: readonly string[]): ValidateOptions {
-  const values = readFlags(args);
-  const count = (name: 'lines' | 'megabytes' | 'rounds', standard: number): number => {
-    const given = values[name];
-    if (given === undefined) return standard;
-    const number = Number(given);
-    if (Number.isInteger(number) && number >= 1) return number;
-    throw new OptionError(`--${name}: must be a whole number of at least 1, got "${given}"`);
-  };
-  const content = contents.find((known) => known === (values.content ?? 'text'));
+  const values = readFlags(args, ['lines', 'megabytes', 'rounds', 'content']);
+  const count = (name: string, standard: number): number => countFlag(values, name, standard);
+  const content = contents.find((known) => known === (values['content'] ?? 'text'));
   if (content === undefined) {
     throw new OptionError(
-      `--content: must be one of ${contents.join(', ')}, got "${values.content}"`,
+      `--content: must be one of ${contents.join(', ')}, got "${values['content']}"`,
     );
   }
   return {
@@ -41,36 +35,7 @@ export function parseValidateOptions(args: readonly string[]): ValidateOptions {
     megabytes: count('megabytes', 200),
     rounds: count('rounds', 7),
     content,
-    check: values.check === true,
-    json: values.json === true,
+    check: values['check'] === true,
+    json: values['json'] === true,
   };
-}
-
-interface Flags {
-  lines?: string;
-  megabytes?: string;
-  rounds?: string;
-  content?: string;
-  check?: boolean;
-  json?: boolean;
-}
-
-function readFlags(args: readonly string[]): Flags {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        lines: text,
-        megabytes: text,
-        rounds: text,
-        content: text,
-        check: flag,
-        json: flag,
-      },
-    }).values;
-  } catch (error) {
-    throw new OptionError((error as Error).message);
-  }
 }
