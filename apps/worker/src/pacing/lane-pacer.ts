@@ -3,9 +3,8 @@ import type { Priority } from '@nightshift/shared/job';
 import type { BudgetStore, CallStamp, PaceReply, PaceTurn } from '@nightshift/shared/redis';
 import type { AnswerHeaders } from '../provider/index.ts';
 import { FIRST_LIMIT } from './concurrency.ts';
-import { readLimits } from './limit-headers.ts';
 import { createRedisClock } from './redis-clock.ts';
-import { createWindowReader } from './window.ts';
+import { createTurnTally } from './turn-tally.ts';
 
 /** Waits up to this long are spent where the job is; longer ones send it back to its queue. */
 export const SHORT_WAIT_MS = 1000;
@@ -95,8 +94,6 @@ export interface LanePacerOptions {
   onFailure: (error: unknown) => void;
 }
 
-const noDone = (): PaceTurn['done'] => ({ calls: 0, ms: 0, output: 0, overloaded: 0, refused: 0 });
-
 /**
  * One process's part of a lane's budget. Asks for dated reservations for all that waits here in one script call, gives
  * back what it does not use, and tells what the answers said. While the lane has no limits it asks for nothing.
@@ -104,7 +101,7 @@ const noDone = (): PaceTurn['done'] => ({ calls: 0, ms: 0, output: 0, overloaded
 export function createLanePacer(options: LanePacerOptions): LanePacer {
   const { laneId, clock, budgets, random, governor } = options;
   const redisClock = createRedisClock();
-  const windows = { requests: createWindowReader(), tokens: createWindowReader() };
+  const tally = createTurnTally(redisClock, clock.now);
   const waiters: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
   const listeners: (() => void)[] = [];
   const closedUntilMs: Record<Priority, number> = { interactive: -Infinity, bulk: -Infinity };
@@ -118,16 +115,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   let timer: NodeJS.Timeout | undefined;
   let dueMs = Infinity;
   let closed = false;
-  // Since the last turn.
-  let called = 0;
-  let answered = 0;
-  let done = noDone();
-  let exceeded = 0;
-  let returned: PaceTurn['returned'];
-  let news: PaceTurn['news'];
-  let refused: PaceTurn['refused'];
   let decided: PaceTurn['concurrency'];
-  let hasNews = false;
 
   const isFresh = (): boolean => view !== null && clock.monotonic() - knownAtMs < STALE_MS;
   const undated = (priority: Priority): Waiter[] =>
@@ -154,10 +142,10 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     }
     // Those that wait for this worker's share of the concurrency may have none of it left to them now.
     const isWaiting = waiters.interactive.size + waiters.bulk.size > 0;
-    if (hasNews || calling > 0 || (isWaiting && !needsView)) schedule(spacedMs);
+    if (tally.hasNews || calling > 0 || (isWaiting && !needsView)) schedule(spacedMs);
     // Who hears of limits must tell the others at once.
-    if (hasNews && news !== undefined && view?.limited === false) schedule(askedAtMs + SOON_MS);
-    if (hasNews && view?.cold === true) schedule(askedAtMs + SOON_MS);
+    if (tally.hasLimits && view?.limited === false) schedule(askedAtMs + SOON_MS);
+    if (tally.hasNews && view?.cold === true) schedule(askedAtMs + SOON_MS);
   };
 
   const takeTurn = (wanted: readonly Waiter[]): PaceTurn => {
@@ -166,13 +154,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       number: (turns += 1),
       in_flight: calling,
       waiting: waiters.interactive.size + waiters.bulk.size,
-      called,
-      answered,
-      done,
-      exceeded,
-      ...(returned !== undefined && { returned }),
-      ...(news !== undefined && { news }),
-      ...(refused !== undefined && { refused }),
+      ...tally.take(),
       random: random(),
       limits: options.limits,
       wanted: wanted.map(({ priority, tokens }) => [priority, tokens]),
@@ -180,15 +162,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       first_concurrency: FIRST_LIMIT,
       ...(decided !== undefined && { concurrency: decided }),
     };
-    called = 0;
-    answered = 0;
-    done = noDone();
-    exceeded = 0;
-    returned = undefined;
-    news = undefined;
-    refused = undefined;
     decided = undefined;
-    hasNews = false;
     return given;
   };
 
@@ -239,7 +213,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       const grant = reply.grants[at];
       if (grant == null) continue;
       if (!waiters[waiter.priority].has(waiter)) {
-        putBack(grant.stamp.epoch, waiter.tokens);
+        tally.putBack(grant.stamp.epoch, waiter.tokens);
         continue;
       }
       const wait = redisClock.monotonicAt(grant.dateMs) - nowMs;
@@ -260,14 +234,6 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   };
   const dismiss = (waiter: Waiter): void => {
     if (waiters[waiter.priority].delete(waiter)) waiter.resolve('not_now');
-  };
-  const putBack = (epoch: string, tokens: number): void => {
-    if (returned === undefined || returned.epoch !== epoch) {
-      returned = { epoch, requests: 0, tokens: 0 };
-    }
-    returned.requests += 1;
-    returned.tokens += tokens;
-    hasNews = true;
   };
 
   /** Bulk leaves a part of the concurrency to interactive jobs, as of the slots. */
@@ -291,29 +257,6 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     for (const listener of listeners) listener();
   };
 
-  const learnLimits = ({ pass, sentMs, headers }: CallReport): boolean => {
-    if (headers === null) return false;
-    const readings = readLimits(headers, clock.now());
-    if (readings.requests === null && readings.tokens === null) return false;
-    const requests = readings.requests && windows.requests.read(readings.requests);
-    const tokens = readings.tokens && windows.tokens.read(readings.tokens);
-    const stamp = pass.stamp ?? { epoch: '', seq: 0, guard: { requests: 0, tokens: 0 } };
-    // The newest call knows most; one of another epoch gives way to any of this one.
-    const isNewer =
-      news === undefined ||
-      (stamp.epoch === news.epoch ? stamp.seq >= news.seq : stamp.epoch === view?.epoch);
-    if (!isNewer) return true;
-    news = {
-      ...stamp,
-      // What was reserved for this call itself is in what the provider says.
-      guard: { requests: stamp.guard.requests + 1, tokens: stamp.guard.tokens + pass.tokens },
-      sent_at: redisClock.redisAt(sentMs),
-      ...(requests !== null && { requests }),
-      ...(tokens !== null && { tokens }),
-    };
-    return true;
-  };
-
   return {
     acquire: async (priority, tokens) => {
       if (closed) return 'not_now';
@@ -334,34 +277,15 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     },
     giveBack: (pass) => {
       calling -= 1;
-      if (pass.stamp !== null) putBack(pass.stamp.epoch, pass.tokens);
+      if (pass.stamp !== null) tally.putBack(pass.stamp.epoch, pass.tokens);
       pump();
       plan();
     },
-    sent: () => {
-      called += 1;
-    },
+    sent: tally.sent,
     ended: (report) => {
-      const { pass, headers, usedTokens } = report;
       calling -= 1;
-      const told = learnLimits(report);
-      if (headers !== null) {
-        answered += 1;
-        options.onHeaders(headers);
-      }
-      if (report.refused && !told) {
-        refused = { epoch: pass.stamp?.epoch ?? '', seq: pass.stamp?.seq ?? 0 };
-      }
-      if (!told && usedTokens !== null) exceeded += Math.max(0, usedTokens - pass.tokens);
-      if (report.succeeded) {
-        done.calls += 1;
-        done.ms += report.tookMs;
-        done.output += report.outputTokens;
-      }
-      if (report.overloaded) done.overloaded += 1;
-      if (report.refused) done.refused += 1;
-      // An open lane needs to hear of calls only in its own time.
-      hasNews ||= told || report.refused || view?.cold === true;
+      tally.ended(report, view);
+      if (report.headers !== null) options.onHeaders(report.headers);
       pump();
       plan();
     },
@@ -383,7 +307,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
         for (const waiter of waiters[priority]) {
           if (waiter.dated === null) continue;
           clearTimeout(waiter.dated.timer);
-          putBack(waiter.dated.stamp.epoch, waiter.tokens);
+          tally.putBack(waiter.dated.stamp.epoch, waiter.tokens);
           waiter.dated = null;
         }
       }
@@ -400,7 +324,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       for (const waiter of [...waiters.interactive, ...waiters.bulk]) {
         if (waiter.dated !== null) {
           clearTimeout(waiter.dated.timer);
-          putBack(waiter.dated.stamp.epoch, waiter.tokens);
+          tally.putBack(waiter.dated.stamp.epoch, waiter.tokens);
         }
         dismiss(waiter);
       }
