@@ -26,10 +26,10 @@ interface Answer {
   usage: { total_tokens: number };
 }
 
-export interface BatchStage {
+export interface BatchStage<Served = RedisHandle> {
   client: OpenAI;
   stack: Stack;
-  redis: RedisHandle;
+  redis: Served;
   /** `http://127.0.0.1:PORT/v1` */
   url: string;
   upload(text: string, name?: string): Promise<string>;
@@ -57,12 +57,18 @@ const ended = new Set(['completed', 'failed', 'expired', 'cancelled']);
 
 /** A whole Nightshift with two workers, used as people use it: through the official SDK. */
 export async function setBatchStage(): Promise<BatchStage> {
+  return setBatchStageOn(await findOrStartRedis({ docker: 'testcontainers', owned: true }));
+}
+
+/** The same on a Redis that is there already, which goes when the stage goes. */
+export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | 'stop'>>(
+  redis: Served,
+): Promise<BatchStage<Served>> {
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-batches-'));
   const config = join(folder, 'config.json');
   // Repeats of a flaky model come at once; what a test waits for is not the backoff.
   const settings = { retry: { base_ms: 20, cap_ms: 200 }, limits: { batch_requests: 20_000 } };
   await writeFile(config, JSON.stringify(settings));
-  const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
   let stack: Stack;
   try {
     stack = await startStack({

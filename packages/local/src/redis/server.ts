@@ -14,6 +14,8 @@ export interface RedisServerOptions {
   dataDir?: string;
   /** Default: a free one, another one if it is taken in the meantime. */
   port?: number;
+  /** More of its settings, as words of its command line. */
+  settings?: readonly string[];
   /** How long another server may still have the data folder open. Default 10,000. */
   busyTimeoutMs?: number;
 }
@@ -40,7 +42,11 @@ export async function startRedisServer(options: RedisServerOptions): Promise<Red
     const child = await spawnChild({
       name: 'redis-server',
       command: options.command,
-      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dataDir, ...DURABLE],
+      args: [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dataDir],
+        ...DURABLE,
+        ...(options.settings ?? []),
+      ],
       // Some versions refuse to start under a locale that the machine does not have.
       env: { ...process.env, LC_ALL: 'C' },
       ...(temporary && { removeIfOrphaned: dataDir }),
