@@ -85,6 +85,7 @@ function whenItEnds(progress: BatchProgress): string[] {
       : [`runs ${quietHours.start} to ${quietHours.end} ${quietHours.time_zone}`];
   }
   if (estimatedEndMs > expiresAtMs) return [`expires first, at ${clockTime(expiresAtMs, atMs)}`];
+  if (estimatedEndMs - atMs < 1000) return ['ends any moment'];
   return [
     `ends in about ${duration(estimatedEndMs - atMs)}, at ${clockTime(estimatedEndMs, atMs)}`,
   ];
