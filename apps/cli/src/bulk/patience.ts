@@ -18,6 +18,8 @@ export interface PatienceOptions {
 /** Before the first answer a wrong address is likelier than a restart. */
 const FIRST_CONTACT_MS = 3000;
 const PAUSE = { leastMs: 250, mostMs: 5000 } as const;
+/** However long a server says: who watches would take a longer silence for the end. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /** What every call of a command goes through. Says when the API is away, and when it is back. */
 export function createPatience({ url, clock, signal, say }: PatienceOptions): Patience {
@@ -57,15 +59,19 @@ export function createPatience({ url, clock, signal, say }: PatienceOptions): Pa
               { cause: error },
             );
           }
-          const pauseMs =
-            (trouble.kind === 'busy' ? trouble.retryAfterMs : null) ??
-            Math.min(PAUSE.mostMs, PAUSE.leastMs * 2 ** tries);
+          const pauseMs = pauseOf(trouble, tries);
           if (wasThere) tell(trouble, pauseMs);
           await clock.sleep(pauseMs, signal);
         }
       }
     },
   };
+}
+
+function pauseOf(trouble: Exclude<Trouble, { kind: 'refused' }>, tries: number): number {
+  const asked = trouble.kind === 'busy' ? trouble.retryAfterMs : null;
+  if (asked !== null) return Math.min(Math.max(asked, PAUSE.leastMs), LONGEST_RETRY_AFTER_MS);
+  return Math.min(PAUSE.mostMs, PAUSE.leastMs * 2 ** tries);
 }
 
 function refusal({ status, reason, param }: Extract<Trouble, { kind: 'refused' }>): string {

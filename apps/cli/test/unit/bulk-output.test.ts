@@ -152,7 +152,10 @@ async function table(...args: Parameters<typeof resultTable>): Promise<string> {
 function rowsOf(csv: string, idColumn: string | null) {
   const path = join(folder(), 'rows.csv');
   writeFileSync(path, csv);
-  return { source: { path, format: 'csv', delimiter: null, encoding: null } as const, idColumn };
+  return {
+    source: { name: 'rows.csv', path, format: 'csv', delimiter: null, encoding: null } as const,
+    idColumn,
+  };
 }
 
 test('answers stand beside the rows that were sent, quoted where needed', async () => {

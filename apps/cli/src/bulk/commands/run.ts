@@ -55,7 +55,7 @@ export const runRun = bulkCommand(help, async (session) => {
         ? { kind: 'new' }
         : { kind: 'derived', output: place === '-' ? '-' : resolve(place) },
     );
-    const joins = output?.format !== 'jsonl' && named.rows !== null && named.name !== '-';
+    const joins = output?.format !== 'jsonl' && named.rows !== null && named.isFile;
     const again = commandFor(self, ['watch', batch.id], line, joins ? named.name : null);
     session.onInterrupt(`Detached; ${batch.id} goes on. To come back to it:\n  ${again}`);
     say(

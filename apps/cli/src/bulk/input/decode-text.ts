@@ -7,10 +7,15 @@ import { InputProblem } from './input-problem.ts';
  * is UTF-8 unless `encoding` says otherwise.
  * @throws InputProblem where bytes are no text in that encoding.
  */
-export async function* decodeText(
-  path: string,
-  encoding: string | null,
-): AsyncGenerator<string, void, undefined> {
+export async function* decodeText({
+  name,
+  path,
+  encoding,
+}: {
+  name: string;
+  path: string;
+  encoding: string | null;
+}): AsyncGenerator<string, void, undefined> {
   let decoder: TextDecoder | null = null;
   let lines = 1;
   const decode = (bytes: Buffer | null): string => {
@@ -22,7 +27,7 @@ export async function* decodeText(
       return text;
     } catch {
       throw new InputProblem(
-        `${path}, line ${lines} or after: this is not ${decoder.encoding.toUpperCase()} text: save the file as UTF-8, or name its encoding, such as --encoding windows-1252`,
+        `${name}, line ${lines} or after: this is not ${decoder.encoding.toUpperCase()} text: save the file as UTF-8, or name its encoding, such as --encoding windows-1252`,
       );
     }
   };

@@ -73,7 +73,7 @@ function formatOf(given: string | undefined, name: string): Format {
 }
 
 /**
- * @param path where the input can be read, which is not its name when it came through the standard input
+ * @param path where the input can be read, which is not its name when it comes through a pipe
  * @throws UsageError
  */
 export function planInput(line: CommandLine, name: string, path: string): InputPlan {
@@ -83,15 +83,14 @@ export function planInput(line: CommandLine, name: string, path: string): InputP
     const stray = [...Object.keys(recipeOptions), 'id-column', 'delimiter', 'encoding'].find(
       (flag) => line.has(flag),
     );
-    if (stray === undefined) return { kind: 'lines', path, name, endpoint };
+    if (stray === undefined) return { kind: 'lines', path, name: shownName(name), endpoint };
     throw new UsageError(
       `--${stray} is for CSV and plain text; in JSONL each line holds its whole request`,
     );
   }
   return {
     kind: 'table',
-    name,
-    source: tableSource(line, path, format),
+    source: tableSource(line, shownName(name), path, format),
     recipe: readRecipe(line, format, endpoint ?? '/v1/chat/completions'),
   };
 }
@@ -99,14 +98,17 @@ export function planInput(line: CommandLine, name: string, path: string): InputP
 /** The rows of a table, wanted beside their answers. @throws UsageError */
 export function planRows(line: CommandLine, path: string): TableSource {
   const format = formatOf(line.one('input-format'), path);
-  if (format !== 'jsonl') return tableSource(line, path, format);
+  if (format !== 'jsonl') return tableSource(line, path, path, format);
   throw new UsageError(
     `--input must be the CSV or plain text that the batch was made of, got ${path}`,
   );
 }
 
+const shownName = (name: string): string => (name === '-' ? 'stdin' : name);
+
 function tableSource(
   line: CommandLine,
+  name: string,
   path: string,
   format: Exclude<Format, 'jsonl'>,
 ): TableSource {
@@ -122,7 +124,7 @@ function tableSource(
     );
   }
   const kind = format === 'text' ? 'text' : 'csv';
-  return { path, format: kind, delimiter, encoding };
+  return { name, path, format: kind, delimiter, encoding };
 }
 
 function readEndpoint(given: string | undefined): Endpoint | null {

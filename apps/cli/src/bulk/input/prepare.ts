@@ -11,7 +11,7 @@ import type { TableSource } from './table.ts';
 /** What is to be sent, before it was looked at. */
 export type InputPlan =
   | { kind: 'lines'; path: string; name: string; endpoint: Endpoint | null }
-  | { kind: 'table'; source: TableSource; name: string; recipe: Recipe };
+  | { kind: 'table'; source: TableSource; recipe: Recipe };
 
 /** An input that was read once, found right, and can be read again. */
 export interface BulkInput {
@@ -33,7 +33,7 @@ const MOST_LINE_BYTES = 64_000_000;
  * @throws InputProblem with everything that is wrong with it, line by line
  */
 export async function prepareInput(plan: InputPlan): Promise<BulkInput> {
-  const path = plan.kind === 'lines' ? plan.path : plan.source.path;
+  const { name, path } = plan.kind === 'lines' ? plan : plan.source;
   await checkReadable(path);
   const open =
     plan.kind === 'lines'
@@ -51,14 +51,14 @@ export async function prepareInput(plan: InputPlan): Promise<BulkInput> {
       yield chunk;
     }
   };
-  const problems = createProblemList(plan.name);
+  const problems = createProblemList(name);
   const limits = { requests: Infinity, lineBytes: MOST_LINE_BYTES };
   for await (const line of validateInput(measured(), { endpoint, limits })) {
     if (line.kind === 'error') problems.add(line.line, line.message);
     else requests += 1;
   }
   problems.throwIfAny();
-  const filename = `${basename(plan.name, extname(plan.name)) || 'input'}.jsonl`;
+  const filename = `${basename(name, extname(name))}.jsonl`;
   return { filename, endpoint, requests, bytes, sha256: hash.digest('hex'), open };
 }
 

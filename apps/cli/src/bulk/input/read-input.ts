@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,30 +13,40 @@ import { prepareInput, type BulkInput } from './prepare.ts';
 export interface NamedInput {
   /** `-` is the standard input. */
   name: string;
+  /** Whether the same name will lead to the same content again: not for a pipe. */
+  isFile: boolean;
   /** The table that the requests are made of, or null for requests as they are. */
   rows: JoinedRows | null;
   /** Reads all of it and looks at it. @throws InputProblem */
   prepare(signal: AbortSignal): Promise<BulkInput>;
-  /** Removes what was kept of the standard input. Can be called twice. */
+  /** Removes what was kept of a pipe. Can be called twice. */
   dispose(): Promise<void>;
 }
 
-/** What comes through the standard input is kept in a file, since it is read twice. @throws UsageError */
+/** What comes through a pipe is kept in a file, since it is read twice. @throws UsageError */
 export function nameInput(line: CommandLine): NamedInput {
   const [name = '-'] = line.words;
-  const spool = name === '-' ? join(tmpdir(), `nightshift-input-${randomUUID()}.tmp`) : null;
-  const plan = planInput(line, name, spool ?? name);
+  const isFile = name !== '-' && !isPipe(name);
+  const path = isFile ? name : join(tmpdir(), `nightshift-input-${randomUUID()}.tmp`);
+  const plan = planInput(line, name, path);
   return {
     name,
+    isFile,
     rows: plan.kind === 'table' ? { source: plan.source, idColumn: plan.recipe.idColumn } : null,
     prepare: async (signal) => {
-      if (spool !== null) {
-        await pipeline(process.stdin, createWriteStream(spool, { mode: 0o600 }), { signal });
+      if (!isFile) {
+        const source = name === '-' ? process.stdin : createReadStream(name);
+        await pipeline(source, createWriteStream(path, { mode: 0o600 }), { signal });
       }
       return await prepareInput(plan);
     },
     dispose: async () => {
-      if (spool !== null) await rm(spool, { force: true });
+      if (!isFile) await rm(path, { force: true });
     },
   };
+}
+
+function isPipe(name: string): boolean {
+  const found = statSync(name, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }

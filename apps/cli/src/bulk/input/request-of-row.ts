@@ -30,10 +30,10 @@ export async function* requestLines(
   source: TableSource,
   recipe: Recipe,
 ): AsyncGenerator<string, void, undefined> {
-  const { path } = source;
+  const { name } = source;
   const { columns, rows } = await openTable(source);
   const template = (text: string, flag: string): Template =>
-    compileTemplate(text, flag, columns, path);
+    compileTemplate(text, flag, columns, name);
   const prompt = template(recipe.prompt, '--prompt');
   const system = recipe.system === null ? null : template(recipe.system, '--system');
   if (![prompt, system ?? []].some(usesColumns)) {
@@ -43,9 +43,9 @@ export async function* requestLines(
     );
   }
   const idColumn =
-    recipe.idColumn === null ? null : columnOf(recipe.idColumn, '--id-column', columns, path);
+    recipe.idColumn === null ? null : columnOf(recipe.idColumn, '--id-column', columns, name);
   const customIds = createCustomIds();
-  const problems = createProblemList(path);
+  const problems = createProblemList(name);
   let count = 0;
   for await (const { line, number, values } of rows) {
     count += 1;

@@ -22,6 +22,8 @@ export interface Table {
 }
 
 export interface TableSource {
+  /** As messages tell it. */
+  name: string;
   path: string;
   format: 'csv' | 'text';
   /** Null: what its first line has most of. */
@@ -37,7 +39,7 @@ const MOST_RECORD_CHARACTERS = 16_000_000;
 
 /** Opens a table as a stream. @throws InputProblem, also from its rows */
 export async function openTable(source: TableSource): Promise<Table> {
-  const text = decodeText(source.path, source.encoding);
+  const text = decodeText(source);
   return source.format === 'text'
     ? { columns: [TEXT_COLUMN], delimiter: null, rows: textRows(text) }
     : await openCsv(source, text);
@@ -65,15 +67,15 @@ async function* textRows(text: AsyncIterable<string>): AsyncGenerator<Row, void,
 }
 
 async function openCsv(
-  { path, delimiter: given }: TableSource,
+  { name, delimiter: given }: TableSource,
   text: AsyncGenerator<string, void, undefined>,
 ): Promise<Table> {
   const { value: start } = await text.next();
   if (start === undefined || start.trim() === '') {
-    throw new InputProblem(`${path}: the file is empty; its first line must name the columns`);
+    throw new InputProblem(`${name}: the file is empty; its first line must name the columns`);
   }
   const delimiter = given ?? commonestDelimiter(start);
-  const records = readRecords(path, delimiter, joined(start, text));
+  const records = readRecords(name, delimiter, joined(start, text));
   const { value: header } = await records.next();
   const columns = (header?.values ?? []).map((name) => name.trim());
   return { columns, delimiter, rows: numbered(records) };
@@ -103,7 +105,7 @@ async function* joined(start: string, rest: AsyncIterable<string>) {
 }
 
 async function* readRecords(
-  path: string,
+  name: string,
   delimiter: string,
   text: AsyncIterable<string>,
 ): AsyncGenerator<Omit<Row, 'number'>, void, undefined> {
@@ -124,7 +126,7 @@ async function* readRecords(
       line = info.lines + 1;
     }
   } catch (error) {
-    throw isCsvError(error) ? describe(path, error) : error;
+    throw isCsvError(error) ? describe(name, error) : error;
   } finally {
     source.destroy();
     if (!parser.destroyed) {
@@ -151,11 +153,11 @@ const RULES: Readonly<Record<string, string>> = {
   CSV_MAX_RECORD_SIZE: 'this row is too long; perhaps a quote is not closed',
 };
 
-function describe(path: string, error: CsvError): InputProblem {
+function describe(name: string, error: CsvError): InputProblem {
   const line = Number((error as { lines?: unknown }).lines);
   const rule =
     error.code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
       ? `this row has not as many columns as the first one (${error.message})`
       : (RULES[error.code] ?? error.message);
-  return new InputProblem(`${path}, line ${line}: ${rule}`);
+  return new InputProblem(`${name}, line ${line}: ${rule}`);
 }

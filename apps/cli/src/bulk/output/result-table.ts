@@ -32,7 +32,7 @@ export async function* resultTable(
   const idColumn =
     joined?.idColumn == null
       ? null
-      : columnOf(joined.idColumn, '--id-column', columns, joined.source.path);
+      : columnOf(joined.idColumn, '--id-column', columns, joined.source.name);
   try {
     for await (const text of results) {
       const result = JSON.parse(text) as ResultLine;
@@ -46,7 +46,7 @@ export async function* resultTable(
       const id = row && (idColumn === null ? rowId(row.number) : row.values[idColumn]?.trim());
       if (row === undefined || id !== result.custom_id) {
         throw new CommandError(
-          `${joined?.source.path}: its rows are not those of this batch: ${JSON.stringify(result.custom_id)} should be next, and there is ${id === undefined ? 'none' : JSON.stringify(id)}`,
+          `${joined?.source.name}: its rows are not those of this batch: ${JSON.stringify(result.custom_id)} should be next, and there is ${id === undefined ? 'none' : JSON.stringify(id)}`,
         );
       }
       yield line([...row.values, ...cells]);
