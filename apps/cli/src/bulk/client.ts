@@ -21,6 +21,16 @@ export interface Accepted {
   isReplay: boolean;
 }
 
+export type ResultsQuery =
+  | { order: 'input' }
+  | { order: 'completion'; limit: number; after?: string };
+
+interface Results {
+  bytes: AsyncIterable<Uint8Array>;
+  /** The place behind them. */
+  nextAfter: string;
+}
+
 /** The calls that bulk runs make. Each is tried once: who waits and tries again is `createPatience`. */
 export interface BulkClient {
   /** Resolves with the id of the file. */
@@ -37,7 +47,8 @@ export interface BulkClient {
   errors(id: string): Promise<BatchErrors>;
   cancel(id: string): Promise<BatchView>;
   retry(id: string, filter: RetryFilter | null, idempotencyKey: string): Promise<BatchView>;
-  results(id: string, order: 'input' | 'completion'): Promise<AsyncIterable<Uint8Array>>;
+  /** Results as they stand: all of them in the order of the input, or a page of those that came after a place. */
+  results(id: string, query: ResultsQuery): Promise<Results>;
 }
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -97,15 +108,16 @@ export function createBulkClient({ url, apiKey }: Server, signal: AbortSignal): 
           body: filter === null ? {} : { filter },
         }),
       ),
-    results: async (id, order) => {
+    results: async (id, query) => {
       const response = await sdk
         .get(`/batches/${encodeURIComponent(id)}/results`, {
-          signal,
-          query: { order },
-          timeout: RESULTS_TIMEOUT_MS,
+          ...{ signal, query, timeout: RESULTS_TIMEOUT_MS },
         })
         .asResponse();
-      return response.body ?? (async function* () {})();
+      return {
+        bytes: response.body ?? (async function* () {})(),
+        nextAfter: response.headers.get('x-next-after') ?? '',
+      };
     },
   };
 }

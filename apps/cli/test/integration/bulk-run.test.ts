@@ -36,7 +36,7 @@ function setUp(files: Record<string, string> = {}) {
 /** Fails for every seventh. */
 const mixed = (id: string): string | undefined =>
   Number(id.slice(2)) % 7 === 3 ? 'sim-400' : undefined;
-const slow = 'sim-slow-1500';
+const slow = 'sim-slow-3000';
 
 test('a run ends with all results in the order of the input, the failed ones too', async () => {
   const ids = idsUpTo(60);

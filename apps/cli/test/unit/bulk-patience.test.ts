@@ -1,5 +1,6 @@
 import OpenAI from 'openai';
 import { expect, test } from 'vitest';
+import type { ResultsQuery } from '../../src/bulk/client.ts';
 import { createDisplay } from '../../src/bulk/display.ts';
 import { resultBytes } from '../../src/bulk/output/result-lines.ts';
 import { createPatience } from '../../src/bulk/patience.ts';
@@ -97,32 +98,59 @@ test('a signal ends the wait', async () => {
   await expect(patience.with(failing())).rejects.toThrow('stopped');
 });
 
+/** Sends `whole` in pieces of `size` bytes, and cuts the line after `until` of them. */
+async function* cutAfter(whole: Buffer, size: number, until: number) {
+  for (let from = 0; from < whole.length; from += size) {
+    if (from + size > until) throw new TypeError('terminated');
+    yield whole.subarray(from, from + size);
+  }
+}
+async function textOf(source: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const chunk of source) text += Buffer.from(chunk).toString('utf8');
+  return text;
+}
+
 test('results go on where they were cut, whatever the chunks', async () => {
   const { patience } = setUp();
   const whole = Buffer.from('one\ntwo\nthree\n');
+  const cuts = [
+    [3, 5],
+    [4, 9],
+    [2, 9],
+    [5, 99],
+  ] as const;
   let calls = 0;
-  const results = async () => {
-    calls += 1;
-    const [size, until] = [
-      [3, 5],
-      [4, 9],
-      [2, 9],
-      [5, 99],
-    ][calls - 1] as [number, number];
-    return (async function* () {
-      for (let from = 0; from < whole.length; from += size) {
-        if (from + size > until) throw new TypeError('terminated');
-        yield whole.subarray(from, from + size);
-      }
-    })();
+  const client = {
+    results: async () => {
+      const [size, until] = cuts[calls] ?? [1, 0];
+      calls += 1;
+      return { bytes: cutAfter(whole, size, until), nextAfter: '' };
+    },
   };
-  let text = '';
-  const client = { results } as never;
-  for await (const chunk of resultBytes('batch_1', 'input', { client, patience })) {
-    text += Buffer.from(chunk).toString('utf8');
-  }
-  expect(text).toBe(whole.toString('utf8'));
+  expect(await textOf(resultBytes('batch_1', 'input', { client, patience }))).toBe(
+    whole.toString(),
+  );
   expect(calls).toBe(4);
+});
+
+test('in the order of completion a page that was cut is asked for again as a whole', async () => {
+  const { patience } = setUp();
+  const pages: Record<string, Buffer> = { '': Buffer.from('one\n'), a: Buffer.from('two\n') };
+  const asked: string[] = [];
+  const client = {
+    results: async (_id: string, query: ResultsQuery) => {
+      const after = ('after' in query ? query.after : undefined) ?? '';
+      const isCut = after === 'a' && !asked.includes('a');
+      asked.push(after);
+      const bytes = cutAfter(pages[after] ?? Buffer.alloc(0), 2, isCut ? 2 : 99);
+      return { bytes, nextAfter: after === '' ? 'a' : 'b' };
+    },
+  };
+  expect(await textOf(resultBytes('batch_1', 'completion', { client, patience }))).toBe(
+    'one\ntwo\n',
+  );
+  expect(asked).toEqual(['', 'a', 'a', 'b']);
 });
 
 function display(isTerminal: boolean, columns = 80) {
