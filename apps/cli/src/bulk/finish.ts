@@ -1,6 +1,6 @@
 import type { BatchView } from '@nightshift/shared/http';
 import { count, duration, money } from './format.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { commandFor } from './reattach.ts';
 import { writeResults, type Output } from './output/write-results.ts';
 import type { Session } from './session.ts';
@@ -20,15 +20,18 @@ export async function finishBatch(
     session.onInterrupt(`Stopped; ${batch.id} has ended, and its results are there:\n  ${again}`);
     await writeResults(session, batch.id, output);
   }
-  say(summaryOf(batch));
-  for (const text of problemsOf(batch)) console.error(text);
+  const exitCode = exitCodeOf(batch);
+  const summary = [summaryOf(batch), ...problemsOf(batch)].join('\n');
+  // What did not go well is told also to who wants to hear nothing else.
+  if (exitCode === exitCodes.success) say(summary);
+  else console.error(summary);
   if (batch.request_counts.failed > 0 && batch.status !== 'failed')
     await tellFailures(session, batch);
   if (output !== null && output.target.name !== '-' && batch.status !== 'failed') {
     say(`Results: ${output.target.name}`);
   }
   if (line.has('json')) stdout.write(`${JSON.stringify(batch)}\n`);
-  return exitCodeOf(batch);
+  return exitCode;
 }
 
 function summaryOf(batch: BatchView): string {

@@ -81,7 +81,12 @@ test('cancel stops a batch, whose results then say so', async () => {
     stderr: expect.stringContaining('wait until it has ended'),
   });
   expect(await data('cancel', id)).toMatch(new RegExp(`^${id} cancell(ing|ed)\\n$`));
-  expect(await nightshift('watch', id)).toMatchObject({ code: 4 });
+  expect(await nightshift('watch', id, '--quiet')).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(
+      new RegExp(`^${id} cancelled: 0 of 5 requests succeeded, 5 failed`),
+    ),
+  });
   expect(await data('cancel', id, '--wait')).toContain(`${id} cancelled\n`);
   const results = resultsOf(await data('results', id));
   expect(results.map(({ error }) => error?.code)).toEqual(Array(5).fill('batch_cancelled'));

@@ -8,7 +8,7 @@ const help = {
   about: [
     'Cancels batches. No new call starts; those in flight have 30 seconds to come back and are kept, as is every result that is there. Can be repeated.',
   ],
-  words: { least: 1, most: 100, names: 'BATCH, the id of a batch' },
+  words: { least: 1, most: 100, names: 'BATCH' },
   options: {
     'This command': {
       wait: { about: 'until they have ended' },

@@ -15,7 +15,7 @@ const help = {
   about: [
     'Writes the results of a batch, those that failed too, in the order of the input. While it runs these are the ones up to the first request without a result; --order completion has all that are there.',
   ],
-  words: { least: 1, most: 1, names: 'BATCH, the id of a batch' },
+  words: { least: 1, most: 1, names: 'BATCH' },
   options: {
     Results: {
       ...outputOptions,

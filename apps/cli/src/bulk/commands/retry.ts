@@ -12,7 +12,7 @@ const help = {
   about: [
     'Starts a new batch of what failed in one that has ended, and prints its id. What succeeded is never done again. With --watch, or -o for its results, it goes on as nightshift watch does.',
   ],
-  words: { least: 1, most: 1, names: 'BATCH, the id of a batch' },
+  words: { least: 1, most: 1, names: 'BATCH' },
   options: {
     Which: {
       'error-code': {

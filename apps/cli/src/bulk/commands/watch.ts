@@ -11,7 +11,7 @@ const help = {
   about: [
     'Shows how a batch gets on until it has ended, then writes its results if -o says where. Goes on when the API is restarted. Ctrl-C detaches: the batch goes on. Ends with the codes of nightshift run.',
   ],
-  words: { least: 1, most: 1, names: 'BATCH, the id of a batch' },
+  words: { least: 1, most: 1, names: 'BATCH' },
   options: {
     Results: { ...outputOptions, ...inputOption, ...tableOptions },
     'This command': {
