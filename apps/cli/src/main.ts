@@ -24,6 +24,30 @@ const withoutFlags =
 
 /** Each command loads only what it needs: a worker process carries no web server. */
 const commands: Readonly<Record<string, Entry>> = {
+  run: {
+    about: 'submits a bulk run, watches it, writes its results',
+    load: async () => (await import('./bulk/commands/run.ts')).runRun,
+  },
+  submit: {
+    about: 'submits a bulk run, and prints the id of its batch',
+    load: async () => (await import('./bulk/commands/submit.ts')).runSubmit,
+  },
+  watch: {
+    about: 'shows how a batch gets on until it has ended',
+    load: async () => (await import('./bulk/commands/watch.ts')).runWatch,
+  },
+  results: {
+    about: 'writes the results of a batch, also while it runs',
+    load: async () => (await import('./bulk/commands/results.ts')).runResults,
+  },
+  cancel: {
+    about: 'cancels a batch',
+    load: async () => (await import('./bulk/commands/cancel.ts')).runCancel,
+  },
+  retry: {
+    about: 'does again what failed in a batch',
+    load: async () => (await import('./bulk/commands/retry.ts')).runRetry,
+  },
   api: {
     about: 'one API process',
     load: async () => withoutFlags('api', API, (await import('@nightshift/api')).runApi),
@@ -51,7 +75,7 @@ const [name = 'help', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {
   const list = Object.entries(commands).map(([word, { about }]) => `  ${word.padEnd(12)}${about}`);
-  const usage = `usage: nightshift <command>\n\n${list.join('\n')}`;
+  const usage = `usage: nightshift <command>\n\n${list.join('\n')}\n\nnightshift <command> --help tells more of each.`;
   if (name === 'help' || name === '--help' || name === '-h') console.log(usage);
   else {
     console.error(

@@ -10,7 +10,7 @@ async function run(command: string, ...args: string[]) {
 test('--help lists the commands', async () => {
   const { code, text } = await run('--help');
   expect(code).toBe(0);
-  for (const name of ['api', 'worker', 'simulator', 'demo', 'start']) {
+  for (const name of ['run', 'submit', 'watch', 'results', 'cancel', 'retry', 'api', 'start']) {
     expect(text).toMatch(new RegExp(`^  ${name} +\\S`, 'm'));
   }
 });
@@ -18,7 +18,7 @@ test('--help lists the commands', async () => {
 test('a wrong command or flag is named in one line, with code 2', async () => {
   expect(await run('demmo')).toEqual({
     code: 2,
-    text: 'nightshift: command must be one of api, worker, simulator, demo, start, got "demmo"',
+    text: 'nightshift: command must be one of run, submit, watch, results, cancel, retry, api, worker, simulator, demo, start, got "demmo"',
   });
   expect(await run('demo', '--onec')).toEqual({
     code: 2,

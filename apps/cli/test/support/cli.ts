@@ -23,12 +23,21 @@ export function temporaryFolder(): string {
   return path;
 }
 
+/** The variables of whoever runs the tests that would be settings of what they start. */
+function ownSettings(): string[] {
+  const own = /^(NIGHTSHIFT_|WORKER_|SIMULATOR_|OPENAI_)|^(HOST|PORT|LOG_LEVEL|DURABILITY)$/;
+  return Object.keys(process.env).filter((name) => own.test(name));
+}
+
+export function withoutOwnEnvironment(): Record<string, string | undefined> {
+  const own = new Set(ownSettings());
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.has(name)));
+}
+
 /** No settings of whoever runs the tests. */
 function cleanEnvironment(): Record<string, string | undefined> {
-  const own = /^(NIGHTSHIFT_|WORKER_|SIMULATOR_|OPENAI_)|^(HOST|PORT|LOG_LEVEL|DURABILITY)$/;
-  const names = Object.keys(process.env).filter((name) => own.test(name));
   return {
-    ...Object.fromEntries(names.map((name) => [name, undefined])),
+    ...Object.fromEntries(ownSettings().map((name) => [name, undefined])),
     // As on a fresh machine where there is a server to start; else the one of this test run.
     REDIS_URL: hasRedisServer() ? undefined : inject('redisUrl'),
   };

@@ -1,0 +1,72 @@
+import type { BatchView } from '@nightshift/shared/http';
+import { count, duration, money } from './format.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { commandFor } from './reattach.ts';
+import { writeResults, type Output } from './output/write-results.ts';
+import type { Session } from './session.ts';
+
+const MOST_GROUPS = 5;
+const MOST_LINES = 20;
+
+/** What comes after the end of a batch: its results, what it came to, and what went wrong. Resolves with the exit code. */
+export async function finishBatch(
+  session: Session,
+  batch: BatchView,
+  output: Output | null,
+): Promise<number> {
+  const { self, line, say, stdout } = session;
+  if (output !== null && batch.status !== 'failed') {
+    const again = commandFor(self, ['results', batch.id], line, output.joined?.source.path ?? null);
+    session.onInterrupt(`Stopped; ${batch.id} has ended, and its results are there:\n  ${again}`);
+    await writeResults(session, batch.id, output);
+  }
+  const exitCode = exitCodeOf(batch);
+  const summary = [summaryOf(batch), ...problemsOf(batch)].join('\n');
+  // What did not go well is told also to who wants to hear nothing else.
+  if (exitCode === exitCodes.success) say(summary);
+  else console.error(summary);
+  if (batch.request_counts.failed > 0 && batch.status !== 'failed')
+    await tellFailures(session, batch);
+  if (output !== null && output.target.name !== '-' && batch.status !== 'failed') {
+    say(`Results: ${output.target.name}`);
+  }
+  if (line.has('json')) stdout.write(`${JSON.stringify(batch)}\n`);
+  return exitCode;
+}
+
+function summaryOf(batch: BatchView): string {
+  const { id, status, request_counts: counts, usage, cost_usd: cost } = batch;
+  if (status === 'failed') return `${id} failed: its input is wrong`;
+  const endedAt = batch.completed_at ?? batch.expired_at ?? batch.cancelled_at ?? batch.created_at;
+  return [
+    `${id} ${status}: ${count(counts.completed)} of ${count(counts.total)} requests succeeded`,
+    ...(counts.failed > 0 ? [`${count(counts.failed)} failed`] : []),
+    `${count(usage.input_tokens)} tokens in, ${count(usage.output_tokens)} out`,
+    cost === null ? 'cost unknown' : money(cost),
+    duration((endedAt - batch.created_at) * 1000),
+  ].join(', ');
+}
+
+/** The lines of an input that the server did not take. */
+export function problemsOf({ errors }: BatchView): string[] {
+  if (errors === null) return [];
+  const lines = errors.data
+    .slice(0, MOST_LINES)
+    .map(({ line, message }) => (line === null ? `  ${message}` : `  line ${line}: ${message}`));
+  const more = errors.count - lines.length;
+  return more > 0 ? [...lines, `  and ${count(more)} more`] : lines;
+}
+
+async function tellFailures(
+  { client, patience, say, self, line }: Session,
+  { id }: BatchView,
+): Promise<void> {
+  const { data } = await patience.with(async () => await client.errors(id));
+  for (const { count: times, code, status_code: status, message } of data.slice(0, MOST_GROUPS)) {
+    const what = status === null ? code : `${status} ${code}`;
+    say(`  ${count(times)} × ${what}: ${message.replaceAll(/\p{Cc}+/gu, ' ')}`);
+  }
+  if (data.length > MOST_GROUPS) say(`  and ${data.length - MOST_GROUPS} more kinds of errors`);
+  const url = line.one('url');
+  say(`Do only these again: ${self} retry ${id}${url === undefined ? '' : ` --url ${url}`}`);
+}
