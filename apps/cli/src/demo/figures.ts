@@ -64,13 +64,13 @@ function limits({ lanes }: Night): string | null {
   return told.length === 0 ? null : `read from the provider's headers: ${told.join(', ')}`;
 }
 
-/** What our own lanes know, where the provider counts for nobody. */
-function callsOf({ lanes }: Night): [name: string, text: string] {
+/** What is known where the provider counts for nobody: each result took a call, and the lanes may know of more. */
+function callsOf({ lanes, batch }: Night): [name: string, text: string] {
   const calls = lanes.reduce((sum, lane) => sum + lane.calls_last_minute, 0);
   const refused = lanes.reduce((sum, lane) => sum + lane.refused_last_minute, 0);
   return [
     'attempts',
-    `${count(calls)} calls in the last minute, ${count(refused)} of them refused with 429`,
+    `at least ${count(Math.max(calls, batch.request_counts.total))} calls, ${count(refused)} of them refused with 429`,
   ];
 }
 
