@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { BlobStoreUnavailableError, openConfiguredBlobs, type BlobStore } from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
@@ -21,12 +20,10 @@ import { createLogger, type Logger } from '@nightshift/shared/telemetry';
 import { ARRIVAL, buildApp, type Api } from './build-app.ts';
 import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
+import { serverCloser } from './close-server.ts';
 import { createEventHub } from './event-hub.ts';
 import { createFileSweeper } from './file-sweeper.ts';
 import { startMemoryGuard } from './memory-guard.ts';
-
-/** Calls that are still being answered after this long are cut off. */
-const CLOSE_WITHIN_MS = 10_000;
 
 export interface RunningApi {
   /** `http://HOST:PORT` */
@@ -118,6 +115,7 @@ export async function startApi(
       isFull: memoryGuard.isFull,
       isFit: fitness.isFit,
     });
+    const closeServer = serverCloser(app);
     await listen(app, settings);
     fileSweeper.start();
     let closing: Promise<void> | undefined;
@@ -126,7 +124,7 @@ export async function startApi(
       app,
       close: async () => {
         closing ??= (async () => {
-          await closeServer(app);
+          await closeServer();
           await deliveryBuffer.drain();
           await release();
         })();
@@ -177,26 +175,4 @@ function urlOf(app: Api, { host }: ApiSettings): string {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-/** Connections that were answering when the server stopped listening become idle one by one; each is closed then. */
-async function closeServer(app: Api): Promise<void> {
-  const closed = app.close();
-  const sweep = setInterval(() => {
-    app.server.closeIdleConnections();
-  }, 25);
-  const stop = new AbortController();
-  const deadline = delay(CLOSE_WITHIN_MS, undefined, { signal: stop.signal }).then(
-    () => {
-      app.server.closeAllConnections();
-    },
-    () => {},
-  );
-  try {
-    await closed;
-  } finally {
-    clearInterval(sweep);
-    stop.abort();
-    await deadline;
-  }
 }

@@ -41,7 +41,8 @@ export async function answerCall(
   const name = model ?? '';
   const misbehaviour = outage ?? chooseMisbehaviour(core.rules, endpoint.path, name, draws, nowMs);
   const { fault } = misbehaviour;
-  const weight = weigh(endpoint, fields, bytes.length, core.settings);
+  const said = core.answers.answer(name, fields);
+  const weight = weigh(endpoint, fields, bytes.length, core.settings, said);
 
   const atTheDoor = outage !== null || (fault !== null && strikesAtTheDoor(fault));
   if (!atTheDoor) {
@@ -57,6 +58,7 @@ export async function answerCall(
     fields,
     weight,
     core.settings,
+    said,
   );
   const pace = planPace(core.settings, draws, weight.outputTokens / weight.choices);
   if (misbehaviour.delayMs > 0) entry.fault = 'slow';

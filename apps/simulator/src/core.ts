@@ -6,6 +6,7 @@ import { Ledger } from './ledger.ts';
 import { LimitRegistry } from './limits/registry.ts';
 import { OutageState } from './outage.ts';
 import { defaultSettings, mergeSettings, type Settings, type SettingsPatch } from './settings.ts';
+import { ScriptedAnswers } from './scripted-answers.ts';
 import { Counters, type Stats } from './stats.ts';
 import { Timeline } from './timeline.ts';
 
@@ -33,6 +34,7 @@ export class Core {
   readonly attempts: Attempts;
   readonly limits: LimitRegistry;
   readonly rules: Rules;
+  readonly answers: ScriptedAnswers;
   readonly outage: OutageState = new OutageState();
   #settings: Settings;
 
@@ -45,6 +47,7 @@ export class Core {
     this.#settings = mergeSettings(defaultSettings, options.settings);
     this.limits = new LimitRegistry(this.#settings, this.clock);
     this.rules = new Rules(this.#settings.rules, this.clock());
+    this.answers = new ScriptedAnswers(this.#settings.answers);
     this.outage.set(options.settings.outage ?? null, this.clock());
   }
 
@@ -68,6 +71,7 @@ export class Core {
     this.#settings = mergeSettings(this.#settings, patch);
     this.limits.configure(this.#settings, nowMs);
     if (patch.rules) this.rules.set(patch.rules, nowMs);
+    if (patch.answers) this.answers.set(patch.answers);
     if (patch.outage !== undefined) this.outage.set(patch.outage, nowMs);
   }
 

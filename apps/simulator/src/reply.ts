@@ -18,8 +18,8 @@ export interface Weight {
 }
 
 /**
- * Input tokens are the body's bytes over `bytes_per_token` (4), rounded up. Output tokens are `output_tokens`,
- * or `max_tokens` where that is less, for each choice. Charged is the input plus, for each choice,
+ * Input tokens are the body's bytes over `bytes_per_token` (4), rounded up. Output tokens are `output_tokens`, or
+ * those of a scripted answer, or `max_tokens` where that is less, for each choice. Charged is the input plus, for each choice,
  * the larger of `max_tokens` and `estimate_tokens`, as OpenAI charges at admission.
  */
 export function weigh(
@@ -27,6 +27,7 @@ export function weigh(
   body: JsonObject,
   bodyBytes: number,
   settings: Settings,
+  said: string | null = null,
 ): Weight {
   const inputTokens = Math.ceil(bodyBytes / settings.bytes_per_token);
   const generation = endpoint.generation(body);
@@ -41,17 +42,19 @@ export function weigh(
   }
   const { choices, maxTokens } = generation;
   const most = maxTokens ?? Infinity;
+  const length =
+    said === null ? settings.output_tokens : Math.ceil(said.length / CHARACTERS_PER_TOKEN);
   const promised = Math.max(maxTokens ?? 0, settings.estimate_tokens);
   return {
     inputTokens,
-    outputTokens: Math.min(most, settings.output_tokens) * choices,
+    outputTokens: Math.min(most, length) * choices,
     choices,
     chargedTokens: inputTokens + promised * choices,
-    finishReason: most < settings.output_tokens ? 'length' : 'stop',
+    finishReason: most < length ? 'length' : 'stop',
   };
 }
 
-/** Everything the answer to call `n` says. */
+/** Everything the answer to call `n` says. @param said by the script, in place of the text that identifies the call */
 export function composeReply(
   call: { n: number; runId: string; sha256: string; marker: string | null; nowMs: number },
   endpoint: Endpoint,
@@ -59,6 +62,7 @@ export function composeReply(
   body: JsonObject,
   weight: Weight,
   settings: Settings,
+  said: string | null,
 ): Reply {
   const digest = call.sha256.slice(0, 12);
   const tokens = weight.outputTokens / weight.choices;
@@ -67,9 +71,10 @@ export function composeReply(
     createdAt: Math.floor(call.nowMs / 1000),
     model,
     body,
-    text: endpoint.wantsJson(body)
-      ? JSON.stringify({ call: call.n, body: digest, marker: call.marker })
-      : padded(answerText(call.n, digest, call.marker), tokens * CHARACTERS_PER_TOKEN),
+    text:
+      said === null
+        ? identifyingText(call, digest, endpoint.wantsJson(body), tokens * CHARACTERS_PER_TOKEN)
+        : said.slice(0, tokens * CHARACTERS_PER_TOKEN),
     sha256: call.sha256,
     choices: weight.choices,
     inputTokens: weight.inputTokens,
@@ -77,6 +82,16 @@ export function composeReply(
     finishReason: weight.finishReason,
     embeddingDimensions: settings.embedding_dimensions,
   };
+}
+
+function identifyingText(
+  { n, marker }: { n: number; marker: string | null },
+  digest: string,
+  asJson: boolean,
+  characters: number,
+): string {
+  if (asJson) return JSON.stringify({ call: n, body: digest, marker });
+  return padded(answerText(n, digest, marker), characters);
 }
 
 /** The identifying text is never cut, however few tokens were asked for. */

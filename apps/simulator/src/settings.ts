@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { faultsSchema, modelMatches, ruleSchema } from './faults/rules.ts';
 import { latencySchema } from './latency.ts';
+import { answerSchema } from './scripted-answers.ts';
 
 const perMinute = z.number().positive().max(1e12).nullable();
 
@@ -51,6 +52,7 @@ const shape = {
   /** Null: the rest of the latency, spread evenly over the tokens. */
   ms_per_token: z.number().min(0).max(60_000).nullable(),
   rules: z.array(ruleSchema).max(1000),
+  answers: z.array(answerSchema).max(1000),
 } as const;
 
 const settingsSchema = z.strictObject(shape);
@@ -105,6 +107,7 @@ export const defaultSettings: Settings = {
   first_token: null,
   ms_per_token: null,
   rules: [],
+  answers: [],
 };
 
 /** The limits of one model after every pattern that matches it has had its say. */

@@ -131,13 +131,15 @@ if is_limited then
         denied = math.max(now + 10, date - 0.5 * horizon + (s.turn % workers) * math.min(spacing, 1000))
         comes_again[class] = denied
         s.next_at[class] = date
+        -- What somebody waits for is in use: not believed any more, its refill would never be enough for a large call.
+        s.used_at = math.max(s.used_at, date)
       end
     end
     if denied then
       grants[#grants + 1] = false
     else
       grants[#grants + 1] = take(s, tokens, date)
-      s.used_at = now
+      s.used_at = math.max(s.used_at, now)
     end
   end
 elseif turn.called > 0 then

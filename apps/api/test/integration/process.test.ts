@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, freePort } from '@nightshift/local';
@@ -136,6 +136,20 @@ describe('a started API', () => {
     for (const poll of await Promise.all(polls)) expect(poll.status).toBe('queued');
     expect(await stream.text()).toContain('event: job.queued');
     await expect(fetch(`${api.url}/livez`)).rejects.toThrow();
+  });
+
+  it('does not wait for a connection on which nothing was ever said', async () => {
+    const api = await start();
+    const silent = connect(Number(new URL(api.url).port), '127.0.0.1');
+    silent.on('error', () => {});
+    await once(silent, 'connect');
+    // Accepted in the order in which they came.
+    expect((await fetch(`${api.url}/livez`)).status).toBe(200);
+    const closed = once(silent, 'close');
+    const started = performance.now();
+    await api.close();
+    expect(performance.now() - started).toBeLessThan(3000);
+    await closed;
   });
 });
 

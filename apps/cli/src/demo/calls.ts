@@ -1,6 +1,6 @@
 import type { LedgerEntry } from '@nightshift/simulator';
 
-/** What the provider counted, told apart by why a job was called again. */
+/** What the provider counted, told apart by why a request was called again. */
 export interface CallCounts {
   total: number;
   first: number;
@@ -16,19 +16,20 @@ export interface CallCounts {
 /** One call as the provider's ledger has it. */
 export type Call = Pick<
   LedgerEntry,
-  'n' | 'marker' | 'at_ms' | 'ended_at_ms' | 'outcome' | 'client_aborted' | 'response_id'
+  'n' | 'marker' | 'at_ms' | 'ended_at_ms' | 'outcome' | 'response_id'
 >;
 
-/** The calls of each job, oldest first. */
+/** When a worker was killed. Unix milliseconds. */
+export interface Death {
+  atMs: number;
+}
+
+/** The calls of each request, oldest first. */
 export function callsByKey(ledger: readonly Call[]): Map<string, Call[]> {
-  const byKey = new Map<string, Call[]>();
-  for (const call of ledger) {
-    if (call.marker === null) continue;
-    const calls = byKey.get(call.marker);
-    if (calls) calls.push(call);
-    else byKey.set(call.marker, [call]);
-  }
-  return byKey;
+  return Map.groupBy(
+    ledger.filter(({ marker }) => marker !== null),
+    ({ marker }) => String(marker),
+  );
 }
 
 export function countCalls(ledger: readonly Call[]): CallCounts {
@@ -48,41 +49,54 @@ export function countCalls(ledger: readonly Call[]): CallCounts {
 }
 
 /**
- * The jobs whose call was cut short by a death at that instant, and how long after it each was called again: null
- * while it was not.
+ * The requests whose call was cut short by a death, and how long after it each was called again: null while it was
+ * not.
  */
 export function takenOver(
   ledger: readonly Call[],
-  diedAtMs: number,
-  except: ReadonlySet<string>,
+  { atMs }: Death,
+  except: ReadonlySet<string> = new Set(),
 ): Map<string, number | null> {
-  const jobs = new Map<string, number | null>();
+  const requests = new Map<string, number | null>();
   for (const [key, calls] of callsByKey(ledger)) {
     if (except.has(key)) continue;
     const cutAt = calls.findIndex(
       (call) =>
         call.outcome === 'aborted' &&
-        call.at_ms <= diedAtMs &&
+        call.at_ms <= atMs &&
         call.ended_at_ms !== null &&
-        call.ended_at_ms >= diedAtMs,
+        call.ended_at_ms >= atMs,
     );
     if (cutAt < 0) continue;
     const next = calls[cutAt + 1];
-    jobs.set(key, next === undefined ? null : next.at_ms - diedAtMs);
+    requests.set(key, next === undefined ? null : next.at_ms - atMs);
   }
-  return jobs;
+  return requests;
 }
 
-/** How long each job waited for its first call, in milliseconds. */
-export function waits(
-  ledger: readonly Call[],
-  submittedAtMs: ReadonlyMap<string, number>,
-): Map<string, number> {
-  const waited = new Map<string, number>();
+/** An answer that came in the last moment before a death may not have been on record yet. */
+const RECORDED_WITHIN_MS = 1000;
+
+/** Calls that nobody should have made: of a request that was answered, and of one whose call was still going on. */
+export function findStrangeCalls(ledger: readonly Call[], death: Death | null): string[] {
+  const problems: string[] = [];
   for (const [key, calls] of callsByKey(ledger)) {
-    const from = submittedAtMs.get(key);
-    const first = calls[0];
-    if (from !== undefined && first) waited.set(key, Math.max(0, first.at_ms - from));
+    for (const [index, call] of calls.entries()) {
+      const before = calls[index - 1];
+      if (before === undefined || isWorthAnother(before)) continue;
+      const wasCut =
+        death !== null &&
+        before.at_ms <= death.atMs &&
+        (before.ended_at_ms ?? Infinity) >= death.atMs - RECORDED_WITHIN_MS;
+      if (!wasCut) {
+        problems.push(
+          `${key} was called again (call ${call.n}) after call ${before.n}, which was ${before.outcome}`,
+        );
+      }
+    }
   }
-  return waited;
+  return problems;
 }
+
+const isWorthAnother = ({ outcome }: Call): boolean =>
+  outcome === 'rate_limited' || outcome === 'error' || outcome === 'broken';

@@ -12,7 +12,7 @@ import {
   simulatorSpec,
   workerSpec,
 } from '../stack/services.ts';
-import { simulatorScript } from './simulator-script.ts';
+import { simulatorScript } from './sample/simulator-script.ts';
 
 /** The stack that a demo runs on. */
 export interface Stage {
@@ -48,6 +48,8 @@ export interface StageHandle {
   readonly ready: Promise<Stage>;
   stop(): Promise<void>;
   forceStop(): void;
+  /** After `stop()`: removes the folder and all that is in it. */
+  discard(): Promise<void>;
 }
 
 const HOST = '127.0.0.1';
@@ -59,25 +61,30 @@ export const keyPrefix = (runId: string): string => `nightshift-${runId}`;
 const DRAIN_MS = 1500;
 
 export function startStage(options: StageOptions): StageHandle {
+  let folder: string | undefined;
   let redis: RedisHandle | undefined;
   let processes: Processes | undefined;
+  const discard = async (): Promise<void> => {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  };
 
   const start = async (): Promise<Stage> => {
     const { settings, environment, signal, say } = options;
-    const folder = await mkdtemp(join(tmpdir(), 'nightshift-demo-'));
+    const home = await mkdtemp(join(tmpdir(), 'nightshift-demo-'));
+    folder = home;
     try {
       redis = await findOrStartRedis({ docker: 'compose', announce: say });
     } catch (error) {
-      await rm(folder, { recursive: true, force: true });
+      await discard();
       throw error;
     }
     signal.throwIfAborted();
     const crew = createProcesses({
-      logDir: join(folder, 'logs'),
+      logDir: join(home, 'logs'),
       env: {
         ...withoutOwnSettings(environment),
         REDIS_URL: redis.url,
-        NIGHTSHIFT_DATA_DIR: join(folder, 'data'),
+        NIGHTSHIFT_DATA_DIR: join(home, 'data'),
         // A Redis of the user's may hold the jobs of a stack of theirs.
         NIGHTSHIFT_KEY_PREFIX: keyPrefix(options.runId),
         WORKER_CONCURRENCY: String(options.concurrency),
@@ -86,7 +93,7 @@ export function startStage(options: StageOptions): StageHandle {
       onUnexpectedEnd: (name, exit) => {
         const how = exit.signal ?? `code ${exit.code}`;
         options.onUnexpectedEnd(
-          `${name} ended unexpectedly (${how}): see ${join(folder, 'logs', `${name}.log`)}`,
+          `${name} ended unexpectedly (${how}): see ${join(home, 'logs', `${name}.log`)}`,
         );
       },
     });
@@ -94,7 +101,7 @@ export function startStage(options: StageOptions): StageHandle {
     let provider = {};
     let simulatorUrl: string | null = null;
     if (settings.provider.simulated) {
-      const script = join(folder, 'simulator.json');
+      const script = join(home, 'simulator.json');
       await writeFile(script, `${JSON.stringify(simulatorScript, null, 2)}\n`);
       const { spec, url } = await simulatorSpec(['--script', script]);
       await crew.start(spec);
@@ -116,7 +123,7 @@ export function startStage(options: StageOptions): StageHandle {
       apiUrl: apiUrl(HOST, port),
       simulatorUrl,
       redis,
-      folder,
+      folder: home,
       get logs() {
         return crew.logs.toSorted();
       },
@@ -145,6 +152,7 @@ export function startStage(options: StageOptions): StageHandle {
       await stopping;
     },
     forceStop: () => processes?.forceStop(),
+    discard,
   };
 }
 

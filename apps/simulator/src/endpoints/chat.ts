@@ -10,6 +10,7 @@ import {
   type Frames,
   type Reply,
 } from './endpoint.ts';
+import { wrongTemperature } from './temperature.ts';
 
 /** `POST /v1/chat/completions` */
 export const chat: Endpoint = {
@@ -19,7 +20,8 @@ export const chat: Endpoint = {
 
   check(body) {
     const { messages } = body;
-    return Array.isArray(messages) && messages.length > 0 ? null : missing('messages');
+    if (!Array.isArray(messages) || messages.length === 0) return missing('messages');
+    return wrongTemperature(body);
   },
 
   generation: (body) => ({

@@ -1,6 +1,7 @@
 import { missing } from '../errors.ts';
 import { includesUsage, usage } from './chat.ts';
 import { choicesField, countField, DONE, frame, type Endpoint, type Frames } from './endpoint.ts';
+import { wrongTemperature } from './temperature.ts';
 
 /** `POST /v1/completions` */
 export const completions: Endpoint = {
@@ -8,7 +9,7 @@ export const completions: Endpoint = {
   idPrefix: 'cmpl',
   defaultModel: null,
 
-  check: (body) => (body['prompt'] === undefined ? missing('prompt') : null),
+  check: (body) => (body['prompt'] === undefined ? missing('prompt') : wrongTemperature(body)),
 
   generation: (body) => ({
     choices: choicesField(body),

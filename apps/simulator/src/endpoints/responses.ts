@@ -8,6 +8,7 @@ import {
   type Frames,
   type Reply,
 } from './endpoint.ts';
+import { wrongTemperature } from './temperature.ts';
 
 /** `POST /v1/responses`, answered at once: background mode is what a queue in front adds. */
 export const responses: Endpoint = {
@@ -19,7 +20,7 @@ export const responses: Endpoint = {
     if (body['background'] === true) {
       return badRequest('The simulator does not run responses in the background.', 'background');
     }
-    return body['input'] === undefined ? missing('input') : null;
+    return body['input'] === undefined ? missing('input') : wrongTemperature(body);
   },
 
   generation: (body) => ({ choices: 1, maxTokens: countField(body, 'max_output_tokens') }),

@@ -98,6 +98,33 @@ describe('the official SDK', () => {
     });
   });
 
+  it('says what the script has it say, as long as that is', async () => {
+    simulator.configure({
+      answers: [{ model: 'gpt-4o*', when: 'order (#\\d+)', say: 'Order $1 is on its way.' }],
+    });
+    const ask = async (model: string, more: object = {}) =>
+      client.chat.completions.create({
+        model,
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'Where is\norder #17?' }] }],
+        ...more,
+      });
+    const answer = await ask('gpt-4o-mini');
+    expect(answer.choices[0]!.message.content).toBe('Order #17 is on its way.');
+    expect(answer.usage!.completion_tokens).toBe(6);
+    expect(answer.id).toContain(`-${lastCall().n}-`);
+    const short = await ask('gpt-4o', { max_completion_tokens: 2 });
+    expect(short.choices[0]).toMatchObject({
+      message: { content: 'Order #1' },
+      finish_reason: 'length',
+    });
+    const other = await ask('gpt-5');
+    expect(parseAnswerText(other.choices[0]!.message.content!)).not.toBeNull();
+    expect(() => simulator.configure({ answers: [{ when: '(', say: 'x' }] })).toThrow(
+      /answers\.0\.when: .*Unterminated group/,
+    );
+    simulator.configure({ answers: [] });
+  });
+
   it('says length when max_tokens is less than the answer', async () => {
     const answer = await client.chat.completions.create({
       model: 'gpt-4o-mini',
@@ -181,6 +208,14 @@ describe('the official SDK', () => {
       status: 400,
       param: 'messages',
       code: 'missing_required_parameter',
+    });
+    await expect(
+      client.chat.completions.create({ model: 'm', messages, temperature: 3 }),
+    ).rejects.toMatchObject({
+      status: 400,
+      param: 'temperature',
+      code: 'decimal_above_max_value',
+      message: expect.stringContaining('Expected a value <= 2, but got 3 instead.'),
     });
     const noModel = client.embeddings.create({ input: 'x' } as never);
     await expect(noModel).rejects.toMatchObject({ status: 400, param: 'model' });

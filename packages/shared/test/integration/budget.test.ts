@@ -261,6 +261,25 @@ describe('no stretch of time has more than the bucket and its refill', () => {
   });
 });
 
+describe('a call that needs most of the limit', () => {
+  test.each([20_000, 50_000])(
+    'of %d tokens has its turn, however long nobody else calls',
+    async (tokens) => {
+      const limits = { tokens: 30_000 };
+      await budget.pace(turnOf('a', { limits, wanted: [['bulk', 100]] }));
+      budget.pass(60_000);
+      const askedAtMs = budget.now();
+      let granted: number | undefined;
+      while (granted === undefined && budget.now() < askedAtMs + 120_000) {
+        const reply = await budget.pace(turnOf('a', { limits, wanted: [['bulk', tokens]] }));
+        granted = reply.grants[0]?.dateMs;
+        budget.pass(Math.max(10, (reply.comesAgainMs.bulk ?? budget.now()) - budget.now()));
+      }
+      expect(granted).toBeLessThanOrEqual(askedAtMs + 60_000);
+    },
+  );
+});
+
 describe('news', () => {
   const learn = async (wish: [Priority, number][] = [['bulk', 1]]): Promise<Held[]> => {
     const { grants } = await budget.pace(turnOf('a', { limits: { requests: 300 }, wanted: wish }));

@@ -23,6 +23,7 @@ type Event =
       isOwn: boolean;
     }
   | { kind: 'wanted'; tokens: number }
+  | { kind: 'awaited'; dateMs: number }
   | ({ kind: 'reserved' } & Reservation);
 
 interface Bucket {
@@ -178,6 +179,9 @@ export function createBudgetModel() {
         }
         case 'wanted':
           break;
+        case 'awaited':
+          usedAtMs = Math.max(event.dateMs, usedAtMs);
+          break;
         case 'reserved':
           usedAtMs = Math.max(atMs, usedAtMs);
           if (bucket !== null) {
@@ -267,6 +271,7 @@ export function createBudgetModel() {
         const dateMs = dateFor(nowMs, priority === 'interactive', tokens);
         if (dateMs > nowMs + horizonMs) {
           deniedDateMs[priority] = dateMs;
+          log.push({ kind: 'awaited', dateMs });
           grants.push(null);
           continue;
         }

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Api } from './build-app.ts';
+
+/** Calls that are still being answered after this long are cut off. */
+const CLOSE_WITHIN_MS = 10_000;
+const SWEEP_EVERY_MS = 25;
+
+/**
+ * Ends a server in order: what it is answering is answered. To be made before it listens, since it remembers the
+ * connections that say nothing: to Node they are as busy as those that are being answered.
+ */
+export function serverCloser(app: Api): () => Promise<void> {
+  const { server } = app;
+  const silent = new Set<Socket>();
+  server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
+
+  /** Those that were answering when the server stopped listening become idle one by one. */
+  const sweep = (): void => {
+    server.closeIdleConnections();
+    for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+  };
+  return async () => {
+    const closed = app.close();
+    const sweeping = setInterval(sweep, SWEEP_EVERY_MS);
+    const stop = new AbortController();
+    const deadline = delay(CLOSE_WITHIN_MS, undefined, { signal: stop.signal }).then(
+      () => {
+        server.closeAllConnections();
+      },
+      () => {},
+    );
+    try {
+      await closed;
+    } finally {
+      clearInterval(sweeping);
+      stop.abort();
+      await deadline;
+    }
+  };
+}
