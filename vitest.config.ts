@@ -42,7 +42,14 @@ export default defineConfig({
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
-      // The same through the Python SDK, which pip installs the first time.
+      // Twenty rounds of kills, and a kill at each step of a conductor.
+      project('rounds', ['test/chaos/batch-kills.test.ts', 'test/rounds/**/*.test.ts'], {
+        env: { ROUNDS: process.env['ROUNDS'] ?? '20' },
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+      // Batches through the Python SDK, which pip installs the first time.
       project('python', ['test/python/**/*.test.ts'], {
         testTimeout: 300_000,
         hookTimeout: 120_000,

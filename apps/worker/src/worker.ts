@@ -20,6 +20,7 @@ import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
 import { parseWorkerEnvironment } from './config.ts';
+import type { ConductorDependencies } from './batches/conductor.ts';
 import { createConductors } from './batches/conductors.ts';
 import { createFleet } from './lanes/fleet.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
@@ -33,13 +34,18 @@ export interface WorkerHandle {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What a conductor's effects go through. */
+export type ConductorHands = Pick<ConductorDependencies, 'store' | 'blobs'>;
+
 /**
- * Starts a worker in this process. Waits for Redis as long as it takes.
+ * Starts a worker in this process. Waits for Redis as long as it takes. `around` is for those who watch a conductor at its
+ * steps, or stop it there.
  * @throws SettingError when the environment, the configuration or Redis' durability is wrong.
  */
 export async function startWorker(
   variables: Environment,
   signal?: AbortSignal,
+  around: (hands: ConductorHands) => ConductorHands = (hands) => hands,
 ): Promise<WorkerHandle> {
   const environment = parseWorkerEnvironment(variables);
   const blobs = await openConfiguredBlobs(variables);
@@ -101,11 +107,10 @@ export async function startWorker(
     onReading: rescuer.watch,
   });
   const conductors = createConductors({
-    store: createConductorStore(stores),
+    ...around({ store: createConductorStore(stores), blobs }),
     jobs,
     lanes,
     queues,
-    blobs,
     configuration,
     clock: systemClock,
     logger,
