@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import type { Child } from '@nightshift/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -11,14 +10,11 @@ import {
 } from '../support/batch-stage.ts';
 import { judgeUsage } from '../support/judge-usage.ts';
 import { repeats } from '../support/ledger.ts';
+import { strikeAt } from '../support/stepping.ts';
 
 /** More than are written to a file in one go, and some of them fail. */
 const SOUND = 600;
 const FAILING = 100;
-
-const steppingWorker = fileURLToPath(
-  new URL('../../apps/worker/test/stepping/stepping-worker.ts', import.meta.url),
-);
 
 /** Every step of a conductor with its two sides; see apps/worker/test/stepping/steps.ts. */
 const points = [
@@ -46,7 +42,7 @@ interface Trial {
 }
 
 /** Hands in a batch, and starts the only worker, which sends itself a signal at a point of its conducting. */
-async function strikeAt(step: string, moment: string, signal: string): Promise<Trial> {
+async function tryAt(step: string, moment: string, signal: 'SIGKILL' | 'SIGSTOP'): Promise<Trial> {
   const point = `${step}-${moment}-${signal}`;
   const sound = names(`${point}-ok`, SOUND);
   const failing = names(`${point}-no`, FAILING);
@@ -58,15 +54,7 @@ async function strikeAt(step: string, moment: string, signal: string): Promise<T
     ...(isSkipped && ({ run_at: Math.ceil(Date.now() / 1000) + 3600 } as object)),
   });
   if (isSkipped) await stage.client.batches.cancel(batch.id);
-  const worker = await stage.stack.startWorker(
-    {},
-    {
-      bin: process.execPath,
-      command: '--conditions=source',
-      args: [steppingWorker, batch.id, step, moment, signal],
-    },
-  );
-  await worker.waitForLine(/^struck /, 60_000);
+  const worker = await strikeAt(stage, batch.id, { step, moment, signal });
   return { point, ids: [...sound, ...failing], batch, worker };
 }
 
@@ -93,7 +81,7 @@ describe('a conductor that is killed at a step', () => {
   it('leaves the batch to another, which ends it as if nothing had been', async () => {
     const trials: Trial[] = [];
     for (const { step, moment } of points) {
-      const trial = await strikeAt(step, moment, 'SIGKILL');
+      const trial = await tryAt(step, moment, 'SIGKILL');
       await trial.worker.exited;
       trials.push(trial);
     }
@@ -108,7 +96,7 @@ describe('a conductor that is frozen at a step', () => {
   it('changes nothing when it wakes up after another has ended the batch', async () => {
     const trials: Trial[] = [];
     for (const { step, moment } of points.filter((point) => point.moment !== 'midway')) {
-      trials.push(await strikeAt(step, moment, 'SIGSTOP'));
+      trials.push(await tryAt(step, moment, 'SIGSTOP'));
     }
     const heirs = await Promise.all([stage.stack.startWorker(), stage.stack.startWorker()]);
     const before: string[] = [];

@@ -18,11 +18,10 @@ import {
 } from '@nightshift/shared/redis';
 import type { Priority } from '@nightshift/shared/job';
 import { createLogger, type Logger } from '@nightshift/shared/telemetry';
-import { ARRIVAL, buildApp, type Api } from './build-app.ts';
+import { buildApp, type Api } from './build-app.ts';
 import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
 import { createEventHub } from './event-hub.ts';
-import { createFileSweeper } from './file-sweeper.ts';
 import { startMemoryGuard } from './memory-guard.ts';
 
 /** Calls that are still being answered after this long are cut off. */
@@ -70,13 +69,6 @@ export async function startApi(
     retentionMs: settings.configuration.retention.jobsMs,
   });
   const files = createFileStore({ redis, run, keys });
-  const fileSweeper = createFileSweeper({
-    files,
-    blobs,
-    clock: systemClock,
-    logger,
-    uploadMs: ARRIVAL.uploadMs,
-  });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
@@ -92,7 +84,6 @@ export async function startApi(
     fitness.stop();
     memoryGuard.stop();
     eventHub.close();
-    await fileSweeper.stop();
     await blobs.close();
     await laneQueues.close();
     subscriber.close();
@@ -119,7 +110,6 @@ export async function startApi(
       isFit: fitness.isFit,
     });
     await listen(app, settings);
-    fileSweeper.start();
     let closing: Promise<void> | undefined;
     return {
       url: urlOf(app, settings),

@@ -1,10 +1,11 @@
 import type { BlobStore, SegmentWriter } from '@nightshift/blobs';
-import type { ConductorHands } from '../../src/worker.ts';
+import type { WorkerHands } from '../../src/worker.ts';
 
 /**
  * The steps of a conductor, in their order. Those of finalising are the ones from `results` on, once every line has its
  * result: `results` reads what waits, `open` and `append` write it durably to a segment of either file, `commit` makes it
- * count, `finalize` closes the batch to lines, `finish` registers the files, settles the batch and clears its keys.
+ * count, `finalize` closes the batch to lines, `finish` registers the files, settles the batch and clears its keys. Then those
+ * of cleaning: records go, what they held in the blob store is removed, and forgotten.
  */
 export const steps = [
   'begin',
@@ -18,12 +19,16 @@ export const steps = [
   'commit',
   'finalize',
   'finish',
+  'expire-files',
+  'retire-batches',
+  'remove',
+  'forget',
 ] as const;
-export type Step = (typeof steps)[number];
+type Step = (typeof steps)[number];
 
 /** Before the step has any effect; when a part of an append is written; after the effect, before anybody knows. */
 export const moments = ['before', 'midway', 'after'] as const;
-export type Moment = (typeof moments)[number];
+type Moment = (typeof moments)[number];
 
 export interface Point {
   /** The one batch that this process conducts. */
@@ -32,25 +37,26 @@ export interface Point {
   moment: Moment;
 }
 
-const earlySteps: ReadonlySet<Step> = new Set(['begin', 'feed', 'skip']);
+/** Those that need not wait for the last result. */
+const anytime: ReadonlySet<Step> = new Set([
+  ...(['begin', 'feed', 'skip'] as const),
+  ...(['expire-files', 'retire-batches', 'remove', 'forget'] as const),
+]);
 
 /**
  * Calls `strike` once, at a point in the life of one batch. Results are gathered until every line has one, so that a step
  * of finalising has something to do.
  */
 export function stepBy(
-  { store, blobs }: ConductorHands,
+  { store, blobs, retention }: WorkerHands,
   { batchId, step: wanted, moment: wantedMoment }: Point,
   strike: () => void,
-): ConductorHands {
+): WorkerHands {
   let isFinalising = false;
   let isStruck = false;
 
   const isHere = (step: Step, moment: Moment): boolean =>
-    !isStruck &&
-    step === wanted &&
-    moment === wantedMoment &&
-    (earlySteps.has(step) || isFinalising);
+    !isStruck && step === wanted && moment === wantedMoment && (anytime.has(step) || isFinalising);
   const reach = (step: Step, moment: Moment): void => {
     if (!isHere(step, moment)) return;
     isStruck = true;
@@ -63,6 +69,15 @@ export function stepBy(
       const result = await act(...call);
       reach(step, 'after');
       return result;
+    };
+
+  /** Only where there was something to end. */
+  const ending =
+    (step: Step, act: WorkerHands['retention']['expireFiles']) =>
+    async (tenant: string): ReturnType<typeof act> => {
+      const ended = await act(tenant);
+      if (ended.count > 0) reach(step, 'after');
+      return ended;
     };
 
   const openSegment: BlobStore['openSegment'] = async (name) => {
@@ -96,6 +111,19 @@ export function stepBy(
       finalize: at('finalize', store.finalize),
       finish: at('finish', store.finish),
     },
-    blobs: { ...blobs, gather: { ...blobs.gather, forMs: Infinity }, openSegment },
+    blobs: {
+      ...blobs,
+      gather: { ...blobs.gather, forMs: Infinity },
+      openSegment,
+      remove: at('remove', blobs.remove),
+      removeSegment: at('remove', blobs.removeSegment),
+      removeSegments: at('remove', blobs.removeSegments),
+    },
+    retention: {
+      ...retention,
+      expireFiles: ending('expire-files', retention.expireFiles),
+      retireBatches: ending('retire-batches', retention.retireBatches),
+      forgetLoose: at('forget', retention.forgetLoose),
+    },
   };
 }

@@ -93,10 +93,11 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
     recall: async (tenant, { key, contentHash }) => {
       const record = keys.tenant(tenant).idempotency(sha256(key));
       const [id, hash] = await redis.hmget(record, 'id', 'hash');
-      if (id == null) return null;
+      const batch = id == null ? null : await get(tenant, id);
+      if (batch === null) return null;
       return hash === contentHash
-        ? { kind: 'replayed', batch: await mustGet(tenant, id) }
-        : { kind: 'conflict', id };
+        ? { kind: 'replayed', batch }
+        : { kind: 'conflict', id: batch.id };
     },
 
     get,
