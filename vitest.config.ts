@@ -56,9 +56,11 @@ export default defineConfig({
         fileParallelism: false,
       }),
       // Against a real S3 server, which Go builds the first time.
-      project('s3', ['packages/*/test/s3/**/*.test.ts'], {
-        testTimeout: 120_000,
+      project('s3', ['packages/*/test/s3/**/*.test.ts', 'test/s3/**/*.test.ts'], {
+        testTimeout: 400_000,
         hookTimeout: 600_000,
+        // One builds the server, and the others find it.
+        fileParallelism: false,
       }),
       project('containers', ['test/containers/**/*.test.ts'], {
         testTimeout: 900_000,
