@@ -60,7 +60,6 @@ export interface Judged {
 
 const ended = new Set(['completed', 'failed', 'expired', 'cancelled']);
 
-/** A whole Nightshift with two workers, used as people use it: through the official SDK. */
 interface StageOptions {
   workers?: number;
   env?: Record<string, string>;
@@ -68,8 +67,12 @@ interface StageOptions {
   config?: object;
 }
 
+/** A whole Nightshift with two workers, used as people use it: through the official SDK. */
 export async function setBatchStage(options: StageOptions = {}): Promise<BatchStage> {
-  return setBatchStageOn(await findOrStartRedis({ docker: 'testcontainers', owned: true }), options);
+  return setBatchStageOn(
+    await findOrStartRedis({ docker: 'testcontainers', owned: true }),
+    options,
+  );
 }
 
 /** The same on a Redis that is there already, which goes when the stage goes. */
