@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Child } from '@nightshift/local';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   inputFile,
   names,
@@ -16,10 +16,13 @@ import { strikeAt } from '../support/stepping.ts';
 const SOUND = 600;
 const FAILING = 100;
 
-/** Every step of a conductor with its two sides; see apps/worker/test/stepping/steps.ts. */
+/**
+ * Every step of a conductor with its two sides; see apps/worker/test/stepping/steps.ts. `feed` comes last: what has been fed is
+ * called by whichever worker is there, and would be in flight when the next one is killed.
+ */
 const points = [
-  ...['begin', 'feed', 'skip', 'results', 'open-output', 'append-output', 'open-errors'],
-  ...['append-errors', 'commit', 'finalize', 'finish'],
+  ...['begin', 'skip', 'results', 'open-output', 'append-output', 'open-errors'],
+  ...['append-errors', 'commit', 'finalize', 'finish', 'feed'],
 ].flatMap((step) => {
   const moments = step.startsWith('append') ? ['before', 'midway', 'after'] : ['before', 'after'];
   return moments.map((moment) => ({ step, moment }));
@@ -29,6 +32,10 @@ let stage: BatchStage;
 beforeAll(async () => {
   stage = await setBatchStage({ workers: 0 });
   await stage.latency(1);
+});
+afterEach(async () => {
+  for (const worker of stage.stack.workers) worker.signal('SIGCONT');
+  await Promise.all(stage.stack.workers.map(async (worker) => worker.stop()));
 });
 afterAll(async () => {
   await stage?.stop();
@@ -85,10 +92,9 @@ describe('a conductor that is killed at a step', () => {
       await trial.worker.exited;
       trials.push(trial);
     }
-    const heirs = await Promise.all([stage.stack.startWorker(), stage.stack.startWorker()]);
+    await Promise.all([stage.stack.startWorker(), stage.stack.startWorker()]);
     for (const trial of trials) await judge(trial);
     console.log(`killed at ${trials.map(({ point }) => point).join(', ')}`);
-    await Promise.all(heirs.map(async (heir) => heir.stop()));
   });
 });
 
@@ -98,7 +104,7 @@ describe('a conductor that is frozen at a step', () => {
     for (const { step, moment } of points.filter((point) => point.moment !== 'midway')) {
       trials.push(await tryAt(step, moment, 'SIGSTOP'));
     }
-    const heirs = await Promise.all([stage.stack.startWorker(), stage.stack.startWorker()]);
+    await Promise.all([stage.stack.startWorker(), stage.stack.startWorker()]);
     const before: string[] = [];
     for (const trial of trials) before.push(await judge(trial));
     for (const { worker } of trials) {
@@ -110,6 +116,5 @@ describe('a conductor that is frozen at a step', () => {
     const after: string[] = [];
     for (const trial of trials) after.push(await judge(trial));
     expect(after).toEqual(before);
-    await Promise.all(heirs.map(async (heir) => heir.stop()));
   });
 });
