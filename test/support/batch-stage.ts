@@ -189,9 +189,14 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
     latency: async (ms) => configureProvider(simulatorUrl, { latency: { kind: 'fixed', ms } }),
     calls: async (after) => providerCalls(simulatorUrl, after),
     stop: async () => {
+      const { exit, pid } = stack.api;
+      const lastWords = stack.api.tail();
       await stack.stop();
       await redis.stop();
       await rm(folder, { recursive: true, force: true });
+      // Nothing that a test does may end it.
+      if (exit !== null)
+        throw new Error(`API ${pid} had ended (${exit.signal ?? exit.code})\n${lastWords}`);
     },
   };
 }
