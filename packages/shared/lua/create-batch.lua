@@ -13,7 +13,10 @@ nothing any more. Records are in the batch's slot. ]]
 if KEYS[5] then
   local used = redis.call('HMGET', KEYS[5], 'id', 'hash')
   local records = string.sub(KEYS[1], 1, -1 - #ARGV[1])
-  if used[1] and used[1] ~= ARGV[1] and redis.call('EXISTS', records .. used[1]) == 1 then
+  local function is_gone(id)
+    return string.sub(id, 1, 6) == 'batch_' and redis.call('EXISTS', records .. id) == 0
+  end
+  if used[1] and used[1] ~= ARGV[1] and not is_gone(used[1]) then
     return { used[2] == ARGV[2] and 'replayed' or 'conflict', used[1] }
   end
 end

@@ -208,6 +208,11 @@ describe('batches', () => {
     await redis.del(of.batch('batch_4'));
     expect(await batches.recall(tenant, key)).toBeNull();
     expect(await create('batch_5')).toMatchObject({ kind: 'created', batch: { id: 'batch_5' } });
+    // A key that stands for something else is no batch that is gone.
+    const used = (await allKeys()).find((name) => name.includes(':idempotency:')) ?? '';
+    await redis.hset(used, 'id', 'job_1', 'hash', 'other');
+    expect(await batches.recall(tenant, key)).toEqual({ kind: 'conflict', id: 'job_1' });
+    expect(await create('batch_6')).toEqual({ kind: 'conflict', id: 'job_1' });
   });
 });
 

@@ -93,11 +93,13 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
     recall: async (tenant, { key, contentHash }) => {
       const record = keys.tenant(tenant).idempotency(sha256(key));
       const [id, hash] = await redis.hmget(record, 'id', 'hash');
-      const batch = id == null ? null : await get(tenant, id);
-      if (batch === null) return null;
-      return hash === contentHash
+      if (id == null) return null;
+      const batch = await get(tenant, id);
+      // Its retention has ended, and with it what the key stood for. It can also stand for a job or a file.
+      if (batch === null && id.startsWith('batch_')) return null;
+      return batch !== null && hash === contentHash
         ? { kind: 'replayed', batch }
-        : { kind: 'conflict', id: batch.id };
+        : { kind: 'conflict', id };
     },
 
     get,
