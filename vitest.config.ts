@@ -42,16 +42,25 @@ export default defineConfig({
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
-      // The same through the Python SDK, which pip installs the first time.
+      // Twenty rounds of kills, and a kill at each step of a conductor.
+      project('rounds', ['test/chaos/batch-kills.test.ts', 'test/rounds/**/*.test.ts'], {
+        env: { ROUNDS: process.env['ROUNDS'] ?? '20' },
+        testTimeout: 600_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
+      // Batches through the Python SDK, which pip installs the first time.
       project('python', ['test/python/**/*.test.ts'], {
         testTimeout: 300_000,
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
       // Against a real S3 server, which Go builds the first time.
-      project('s3', ['packages/*/test/s3/**/*.test.ts'], {
-        testTimeout: 120_000,
+      project('s3', ['packages/*/test/s3/**/*.test.ts', 'test/s3/**/*.test.ts'], {
+        testTimeout: 400_000,
         hookTimeout: 600_000,
+        // One builds the server, and the others find it.
+        fileParallelism: false,
       }),
       project('containers', ['test/containers/**/*.test.ts'], {
         testTimeout: 900_000,

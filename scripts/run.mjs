@@ -15,6 +15,7 @@ const programs = {
   chaos: vitest('chaos'),
   outages: vitest('outages'),
   batches: vitest('batches'),
+  rounds: vitest('rounds'),
   python: vitest('python'),
   s3: vitest('s3'),
   containers: vitest('containers'),

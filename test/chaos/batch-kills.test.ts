@@ -1,7 +1,8 @@
-import type { Child } from '@nightshift/local';
+import { eventually, type Child } from '@nightshift/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { repeats } from '../support/ledger.ts';
 import { setBatchStage, type BatchStage } from '../support/batch-stage.ts';
+import { judgeUsage } from '../support/judge-usage.ts';
+import { needless, repeats, wasInFlight, type Kill } from '../support/ledger.ts';
 import { seeded } from '../support/random.ts';
 
 const LINES = 5000;
@@ -13,6 +14,8 @@ const CONCURRENCY = 64;
 const PATIENCE_MS = 180_000;
 
 let stage: BatchStage;
+/** The provider's last call in the rounds before. */
+let lastCall = 0;
 beforeAll(async () => {
   stage = await setBatchStage();
   await stage.latency(20);
@@ -27,7 +30,6 @@ describe('5,000 lines among kills', () => {
   it.each(seeds)('has every custom id once, and adds up: seed %i', async (seed) => {
     const random = seeded(seed);
     const ids = Array.from({ length: LINES }, (_, line) => `k${seed}-${line}`);
-    const before = (await stage.calls()).length;
     const text = ids.map((id) => `${JSON.stringify(requestLine(id))}\n`).join('');
     const { id } = await stage.create({ input_file_id: await stage.upload(text) });
 
@@ -39,40 +41,57 @@ describe('5,000 lines among kills', () => {
         PATIENCE_MS,
       );
     };
-    const killWorker = async (): Promise<void> => {
-      const alive = stage.stack.workers.filter((worker: Child) => worker.exit === null);
-      const victim = alive[Math.floor(random() * alive.length)];
+    const kills: Kill[] = [];
+    const kill = async (victim: Child | undefined): Promise<void> => {
+      if (victim === undefined) throw new Error('there is nobody to kill');
+      const fromMs = Date.now();
+      await victim.kill9();
+      kills.push({ fromMs, toMs: Date.now() });
+    };
+    const killAnyWorker = async (): Promise<void> => {
       await stage.stack.startWorker();
-      await victim?.kill9();
+      const alive = stage.stack.workers.filter((worker) => worker.exit === null);
+      await kill(alive[Math.floor(random() * alive.length)]);
+    };
+    const killConductor = async (): Promise<void> => {
+      await stage.stack.startWorker();
+      await kill(
+        await eventually(async () => stage.conductorOf(id), {
+          timeoutMs: PATIENCE_MS,
+          describe: `a conductor of ${id}`,
+        }),
+      );
     };
     await answered(random() * 0.2);
-    await killWorker();
+    await killAnyWorker();
     await answered(0.2 + random() * 0.2);
     await stage.redis.kill9();
     await stage.redis.restart();
     await answered(0.4 + random() * 0.2);
+    await killConductor();
+    await answered(0.6 + random() * 0.2);
     await stage.stack.api.kill9();
     await stage.stack.restartApi();
-    await answered(0.6 + random() * 0.2);
-    await killWorker();
     // Where finalising may have begun.
     await answered(0.97 + random() * 0.03);
-    await killWorker();
+    await killConductor();
 
     const batch = await stage.settled(id, PATIENCE_MS);
     expect(batch.status).toBe('completed');
-    const { output, failures } = await stage.judged(batch, ids);
-    expect(failures).toEqual([]);
-    const calls = (await stage.calls()).slice(before);
-    const used = output.reduce(
-      (sum, line) => sum + (line.response?.body.usage.total_tokens ?? 0),
-      0,
-    );
-    expect(batch.usage?.total_tokens).toBe(used);
+    const judged = await stage.judged(batch, ids);
+    expect(judged.failures).toEqual([]);
+    const calls = await stage.calls(lastCall);
+    lastCall = calls.at(-1)?.n ?? lastCall;
+    judgeUsage(batch, judged, calls);
     const again = repeats(calls);
-    console.log(`seed ${seed}: ${LINES} lines, ${calls.length} calls, ${again.length} repeated`);
-    // Three workers died, each with what it had in flight.
-    expect(again.length).toBeLessThanOrEqual(3 * CONCURRENCY);
+    const inFlight = kills.map((moment) =>
+      Math.min(CONCURRENCY, calls.filter((call) => wasInFlight(call, moment)).length),
+    );
+    console.log(
+      `seed ${seed}: ${LINES} lines, ${calls.length} calls, ${again.length} repeated, in flight at the kills ${inFlight.join(' + ')}`,
+    );
+    expect(needless(calls, kills)).toEqual([]);
+    expect(again.length).toBeLessThanOrEqual(inFlight.reduce((sum, count) => sum + count, 0));
   });
 });
 

@@ -15,7 +15,7 @@ import {
   readJob,
   submitJob,
 } from '../support/client.ts';
-import { isSettled, Ledger, repeats, type ProviderCall } from '../support/ledger.ts';
+import { isSettled, Ledger, repeats, wasInFlight, type Kill } from '../support/ledger.ts';
 import { seeded } from '../support/random.ts';
 
 const JOBS = 10_000;
@@ -50,13 +50,6 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-/** Calls at the provider at this instant, or answered so shortly before that the answer may not have been recorded. */
-function inFlightAt(calls: readonly ProviderCall[], killedAtMs: number): number {
-  return calls.filter(
-    (call) => call.at_ms <= killedAtMs && (call.ended_at_ms ?? Infinity) >= killedAtMs - 500,
-  ).length;
-}
-
 describe(`10,000 jobs among kills, seed ${seed}`, () => {
   it('settles every acknowledged job, once, and repeats no more than was in flight', async () => {
     const random = seeded(seed);
@@ -67,7 +60,7 @@ describe(`10,000 jobs among kills, seed ${seed}`, () => {
       ledger.acknowledge(marker, await submitJob(stack.apiUrl, marker, model, deadline));
     });
 
-    const workerKills: number[] = [];
+    const workerKills: Kill[] = [];
     const calledAtLeast = async (count: number): Promise<void> => {
       await eventually(
         async () =>
@@ -80,8 +73,9 @@ describe(`10,000 jobs among kills, seed ${seed}`, () => {
       );
     };
     const killWorker = async (which: Child): Promise<void> => {
-      workerKills.push(Date.now());
+      const fromMs = Date.now();
       await which.kill9();
+      workerKills.push({ fromMs, toMs: Date.now() });
       await stack.startWorker();
     };
     const between = (from: number, to: number): number =>
@@ -124,7 +118,8 @@ describe(`10,000 jobs among kills, seed ${seed}`, () => {
     expect(new Set(await listAllIds(stack.apiUrl))).toEqual(new Set(ledger.acknowledged.values()));
     const again = repeats(calls);
     const inFlight = workerKills.reduce(
-      (sum, at) => sum + Math.min(CONCURRENCY, inFlightAt(calls, at)),
+      (sum, kill) =>
+        sum + Math.min(CONCURRENCY, calls.filter((call) => wasInFlight(call, kill)).length),
       0,
     );
     console.log(

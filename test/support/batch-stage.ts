@@ -5,6 +5,7 @@ import {
   eventually,
   findOrStartRedis,
   startStack,
+  type Child,
   type RedisHandle,
   type Stack,
 } from '@nightshift/local';
@@ -22,6 +23,7 @@ interface ResultLine {
   error: { code: string; message: string } | null;
 }
 interface Answer {
+  id: string;
   choices: { message: { content: string } }[];
   usage: { total_tokens: number };
 }
@@ -41,44 +43,63 @@ export interface BatchStage<Served = RedisHandle> {
   /** Both files of a settled batch, each custom id of `ids` exactly once among them, and the counts as they say. */
   judged(batch: Batch, ids: readonly string[]): Promise<Judged>;
   lines(fileId: string | null | undefined): Promise<ResultLine[]>;
+  /** The worker that took the batch last, if it lives. */
+  conductorOf(id: string): Child | undefined;
   /** A call that no SDK knows. */
   call(path: string, body?: unknown): Promise<Response>;
   latency(ms: number): Promise<void>;
-  calls(): Promise<ProviderCall[]>;
+  /** Since the call of this number. */
+  calls(after?: number): Promise<ProviderCall[]>;
   stop(): Promise<void>;
 }
 
-interface Judged {
+export interface Judged {
   output: ResultLine[];
   failures: ResultLine[];
 }
 
 const ended = new Set(['completed', 'failed', 'expired', 'cancelled']);
 
+interface StageOptions {
+  workers?: number;
+  env?: Record<string, string>;
+  /** On top of what the stage configures. */
+  config?: object;
+}
+
 /** A whole Nightshift with two workers, used as people use it: through the official SDK. */
-export async function setBatchStage(): Promise<BatchStage> {
-  return setBatchStageOn(await findOrStartRedis({ docker: 'testcontainers', owned: true }));
+export async function setBatchStage(options: StageOptions = {}): Promise<BatchStage> {
+  return setBatchStageOn(
+    await findOrStartRedis({ docker: 'testcontainers', owned: true }),
+    options,
+  );
 }
 
 /** The same on a Redis that is there already, which goes when the stage goes. */
 export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | 'stop'>>(
   redis: Served,
+  { workers = 2, env = {}, config: ownSettings = {} }: StageOptions = {},
 ): Promise<BatchStage<Served>> {
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-batches-'));
   const config = join(folder, 'config.json');
   // Repeats of a flaky model come at once; what a test waits for is not the backoff.
-  const settings = { retry: { base_ms: 20, cap_ms: 200 }, limits: { batch_requests: 20_000 } };
+  const settings = {
+    retry: { base_ms: 20, cap_ms: 200 },
+    limits: { batch_requests: 20_000 },
+    ...ownSettings,
+  };
   await writeFile(config, JSON.stringify(settings));
   let stack: Stack;
   try {
     stack = await startStack({
       redisUrl: redis.url,
-      workers: 2,
+      workers,
       env: {
         LOG_LEVEL: 'info',
         NIGHTSHIFT_API_KEYS: undefined,
         NIGHTSHIFT_BLOBS: undefined,
         NIGHTSHIFT_CONFIG: config,
+        ...env,
       },
     });
   } catch (error) {
@@ -114,6 +135,18 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
     url,
     reaches,
     lines,
+    conductorOf: (id) => {
+      const taken = stack.workers.flatMap((worker) =>
+        worker.lines
+          .filter((line) => line.includes('"batch.conducted"') && line.includes(id))
+          .map((line) => ({
+            worker,
+            epoch: Number((JSON.parse(line) as { epoch: string }).epoch),
+          })),
+      );
+      const last = taken.toSorted((a, b) => a.epoch - b.epoch).at(-1)?.worker;
+      return last?.exit === null ? last : undefined;
+    },
     upload: async (text, name = 'input.jsonl') => {
       const file = await toFile(Buffer.from(text), name);
       const { id } = await client.files.create({ file, purpose: 'batch' });
@@ -154,11 +187,16 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
         }),
       }),
     latency: async (ms) => configureProvider(simulatorUrl, { latency: { kind: 'fixed', ms } }),
-    calls: async () => providerCalls(simulatorUrl),
+    calls: async (after) => providerCalls(simulatorUrl, after),
     stop: async () => {
+      const { exit, pid } = stack.api;
+      const lastWords = stack.api.tail();
       await stack.stop();
       await redis.stop();
       await rm(folder, { recursive: true, force: true });
+      // Nothing that a test does may end it.
+      if (exit !== null)
+        throw new Error(`API ${pid} had ended (${exit.signal ?? exit.code})\n${lastWords}`);
     },
   };
 }

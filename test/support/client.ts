@@ -68,10 +68,10 @@ export async function listAllIds(apiUrl: string): Promise<string[]> {
   }
 }
 
-/** The provider's own record of its calls, oldest first. */
-export async function providerCalls(simulatorUrl: string): Promise<ProviderCall[]> {
+/** The provider's own record of its calls, oldest first, from the one behind `since` on. */
+export async function providerCalls(simulatorUrl: string, since = 0): Promise<ProviderCall[]> {
   const calls: ProviderCall[] = [];
-  for (let after = 0; ;) {
+  for (let after = since; ;) {
     const answer = await fetch(
       `${simulatorUrl.replace(/\/v1$/, '')}/_simulator/calls?after=${after}&limit=10000`,
     );

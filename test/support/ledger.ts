@@ -8,6 +8,16 @@ export interface ProviderCall {
   marker: string | null;
   status: number | null;
   client_aborted: boolean;
+  /** The answer's id; null when there was no good answer. */
+  response_id: string | null;
+  input_tokens: number;
+  output_tokens: number;
+}
+
+/** When processes were killed: a moment before the signal, and one when they were gone. */
+export interface Kill {
+  fromMs: number;
+  toMs: number;
 }
 
 /** A job as a reader sees it over HTTP. */
@@ -91,6 +101,22 @@ export function repeats(
     last.set(marker, call);
   }
   return found;
+}
+
+/** An answer that came so shortly before a kill may not have been on record yet. */
+const RECORDED_WITHIN_MS = 500;
+
+/** Whether a call was under way at a kill, or its answer on the way to its record. */
+export function wasInFlight(call: ProviderCall, { fromMs, toMs }: Kill): boolean {
+  return call.at_ms <= toMs && (call.ended_at_ms ?? Infinity) >= fromMs - RECORDED_WITHIN_MS;
+}
+
+/** Calls made again although no kill took the answer of the earlier one. */
+export function needless(
+  calls: readonly ProviderCall[],
+  kills: readonly Kill[],
+): ReturnType<typeof repeats> {
+  return repeats(calls).filter(({ earlier }) => !kills.some((kill) => wasInFlight(earlier, kill)));
 }
 
 function digest(job: JobSeen): string {

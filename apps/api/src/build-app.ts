@@ -1,4 +1,5 @@
 import { fastify, type FastifyInstance } from 'fastify';
+import { MOST_UPLOAD_MS } from '@nightshift/shared/batch';
 import { ApiError } from '@nightshift/shared/errors';
 import type { Arrival, Context, Dependencies } from './context.ts';
 import { createLaneStates } from './lane-states.ts';
@@ -27,6 +28,7 @@ import { registerLanes } from './routes/lanes.ts';
 import { registerModels } from './routes/models.ts';
 import { registerPage } from './routes/page.ts';
 import { registerReadJobs } from './routes/read-jobs.ts';
+import { createUploadSlots } from './upload/upload-slots.ts';
 
 export type { Dependencies } from './context.ts';
 export type Api = FastifyInstance;
@@ -39,9 +41,9 @@ const ENVELOPE_BYTES = 65_536;
  */
 const CONNECTION_TIMEOUT_MS = 120_000;
 /** Node's default for both is generous or none; a client that sends one byte a second must not hold a socket. */
-export const ARRIVAL: Arrival = {
+const ARRIVAL: Arrival = {
   requestMs: 60_000,
-  uploadMs: 3_600_000,
+  uploadMs: MOST_UPLOAD_MS,
   headersMs: 20_000,
   checkEveryMs: 2000,
 };
@@ -60,6 +62,7 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
     ...dependencies,
     arrival,
     laneStates: createLaneStates(lanes, clock),
+    uploadSlots: createUploadSlots(configuration.limits),
   };
   const app = fastify({
     // A logger of its own for each request costs more than all the rest of a small one.

@@ -14,6 +14,7 @@ import type { Batching } from './batches/batch-context.ts';
 import type { ApiKey } from './config.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LaneStates } from './lane-states.ts';
+import type { UploadSlots } from './upload/upload-slots.ts';
 
 /** Everything that the API is made of; it opens no connection by itself. */
 export interface Dependencies {
@@ -54,4 +55,5 @@ export interface Arrival {
 /** What the routes work with. */
 export interface Context extends Required<Omit<Dependencies, 'batching'>> {
   laneStates: LaneStates;
+  uploadSlots: UploadSlots;
 }

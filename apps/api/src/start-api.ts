@@ -17,12 +17,11 @@ import {
 } from '@nightshift/shared/redis';
 import type { Priority } from '@nightshift/shared/job';
 import { createLogger, type Logger } from '@nightshift/shared/telemetry';
-import { ARRIVAL, buildApp, type Api } from './build-app.ts';
+import { buildApp, type Api } from './build-app.ts';
 import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
 import { serverCloser } from './close-server.ts';
 import { createEventHub } from './event-hub.ts';
-import { createFileSweeper } from './file-sweeper.ts';
 import { startMemoryGuard } from './memory-guard.ts';
 
 export interface RunningApi {
@@ -67,13 +66,6 @@ export async function startApi(
     retentionMs: settings.configuration.retention.jobsMs,
   });
   const files = createFileStore({ redis, run, keys });
-  const fileSweeper = createFileSweeper({
-    files,
-    blobs,
-    clock: systemClock,
-    logger,
-    uploadMs: ARRIVAL.uploadMs,
-  });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
@@ -89,7 +81,6 @@ export async function startApi(
     fitness.stop();
     memoryGuard.stop();
     eventHub.close();
-    await fileSweeper.stop();
     await blobs.close();
     await laneQueues.close();
     subscriber.close();
@@ -117,7 +108,6 @@ export async function startApi(
     });
     const closeServer = serverCloser(app);
     await listen(app, settings);
-    fileSweeper.start();
     let closing: Promise<void> | undefined;
     return {
       url: urlOf(app, settings),

@@ -12,18 +12,22 @@ import {
   createJobStore,
   createKeys,
   createLaneStore,
+  createRetentionStore,
   createSubscriber,
   loadScripts,
   whenReady,
+  type RetentionStore,
 } from '@nightshift/shared/redis';
 import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
 import { parseWorkerEnvironment } from './config.ts';
+import type { ConductorDependencies } from './batches/conductor.ts';
 import { createConductors } from './batches/conductors.ts';
 import { createFleet } from './lanes/fleet.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
 import { startRescuer } from './rescue/rescuer.ts';
+import { createCleaner } from './services/cleaner.ts';
 import { createSweeper } from './services/sweeper.ts';
 
 export interface WorkerHandle {
@@ -33,13 +37,20 @@ export interface WorkerHandle {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What the effects of conducting and cleaning go through. */
+export interface WorkerHands extends Pick<ConductorDependencies, 'store' | 'blobs'> {
+  retention: RetentionStore;
+}
+
 /**
- * Starts a worker in this process. Waits for Redis as long as it takes.
+ * Starts a worker in this process. Waits for Redis as long as it takes. `around` is for those who watch it at its
+ * steps, or stop it there.
  * @throws SettingError when the environment, the configuration or Redis' durability is wrong.
  */
 export async function startWorker(
   variables: Environment,
   signal?: AbortSignal,
+  around: (hands: WorkerHands) => WorkerHands = (hands) => hands,
 ): Promise<WorkerHandle> {
   const environment = parseWorkerEnvironment(variables);
   const blobs = await openConfiguredBlobs(variables);
@@ -100,13 +111,26 @@ export async function startWorker(
     onEstimate: metrics.onEstimate,
     onReading: rescuer.watch,
   });
+  const hands = around({
+    store: createConductorStore({ ...stores, retentionMs: configuration.retention.batchesMs }),
+    blobs,
+    retention: createRetentionStore(stores),
+  });
   const conductors = createConductors({
-    store: createConductorStore(stores),
+    store: hands.store,
+    blobs: hands.blobs,
     jobs,
     lanes,
     queues,
-    blobs,
     configuration,
+    clock: systemClock,
+    logger,
+    workerId,
+  });
+  const cleaner = createCleaner({
+    jobs,
+    retention: hands.retention,
+    blobs: hands.blobs,
     clock: systemClock,
     logger,
     workerId,
@@ -124,6 +148,7 @@ export async function startWorker(
   });
   await fleet.start();
   sweeper.start();
+  cleaner.start();
   conductors.start();
   const server = await startMetricsServer(environment, metrics, () => redis.status === 'ready');
   logger.info(
@@ -134,6 +159,7 @@ export async function startWorker(
   let stopped: Promise<void> | undefined;
   const stop = async (drainMs: number): Promise<void> => {
     await conductors.stop();
+    await cleaner.stop();
     await sweeper.stop();
     await fleet.stop(drainMs);
     await server?.close();

@@ -21,6 +21,12 @@ export interface StackOptions {
   bin?: string;
 }
 
+interface WorkerProgram {
+  bin: string;
+  command: string;
+  args: readonly string[];
+}
+
 export interface Stack {
   /** `http://127.0.0.1:PORT`, without `/v1`. */
   readonly apiUrl: string;
@@ -31,7 +37,8 @@ export interface Stack {
   readonly api: Child;
   /** All workers ever started, in order, the ended ones too. */
   readonly workers: readonly Child[];
-  startWorker(env?: Env): Promise<Child>;
+  /** With a program of its own in place of `bin/nightshift worker`, which tells as a worker does when it is ready. */
+  startWorker(env?: Env, program?: WorkerProgram): Promise<Child>;
   /** Starts the API again at the same address, after it ended. */
   restartApi(env?: Env): Promise<Child>;
   /** Workers, API, simulator, in this order. Can be called twice. Redis stays. */
@@ -78,10 +85,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const first = await onFreePort(async (port) => await startApi({ port, env, ...bin }));
     keep(first.child);
     let api = first.child;
-    const startWorker = async (more: Env = {}): Promise<Child> => {
+    const startWorker: Stack['startWorker'] = async (more = {}, program) => {
       const child = await startProcess({
-        ...bin,
-        command: 'worker',
+        ...(program ?? { ...bin, command: 'worker' }),
         env: { ...env, ...more },
         readyWhen: /worker\.ready/,
       });

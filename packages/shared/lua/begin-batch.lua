@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[ Ends the validation of a batch: it may begin, or it has failed.
 
-KEYS  1 batch  2 open batches  3 input file
+KEYS  1 batch  2 open batches  3 input file  4 expiring batches
 ARGV  1 id  2 epoch  3 requests in the file  4 model or ''  5 errors as JSON, or '' for none  6 how many  7 retention in ms
 
 Returns  { 'begun' } | { 'failed' } | { 'lost' } ]]
@@ -17,7 +17,7 @@ if ARGV[5] ~= '' and status == 'validating' then
   redis.call('HSET', KEYS[1], 'status', 'failed', 'failed_at', now, 'errors', ARGV[5], 'error_count', ARGV[6], 'total', ARGV[3])
   redis.call('SREM', KEYS[2], ARGV[1])
   redis.call('HINCRBY', KEYS[3], 'uses', -1)
-  redis.call('PEXPIRE', KEYS[1], ARGV[7])
+  redis.call('ZADD', KEYS[4], whole(now_ms() + tonumber(ARGV[7])), ARGV[1])
   return { 'failed' }
 end
 -- A batch that was cancelled meanwhile still has to account for its lines.

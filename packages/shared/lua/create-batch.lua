@@ -6,12 +6,17 @@ ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window 
 
 Returns  { 'created' } | { 'replayed', id } | { 'conflict', id } | { 'no_input' }
 
-Atomic. No allow-oom: a full Redis refuses new work here. ]]
+Atomic. No allow-oom: a full Redis refuses new work here. A key whose batch is gone, its retention being over, stands for
+nothing any more. Records are in the batch's slot. ]]
 --#include lib/time
 
 if KEYS[5] then
   local used = redis.call('HMGET', KEYS[5], 'id', 'hash')
-  if used[1] and used[1] ~= ARGV[1] then
+  local records = string.sub(KEYS[1], 1, -1 - #ARGV[1])
+  local function is_gone(id)
+    return string.sub(id, 1, 6) == 'batch_' and redis.call('EXISTS', records .. id) == 0
+  end
+  if used[1] and used[1] ~= ARGV[1] and not is_gone(used[1]) then
     return { used[2] == ARGV[2] and 'replayed' or 'conflict', used[1] }
   end
 end

@@ -2,7 +2,7 @@
 --[[ Settles a batch: its files appear, complete, together with its last status.
 
 KEYS  1 batch  2 open batches  3 input file  4 files index  5 lines  6 results  7 window  8 output file  9 error file
-      10 expiring files
+      10 expiring files  11 expiring batches
 ARGV  1 id  2 epoch  3 status  4 retention in ms  5 tenant
       then for the output and the error file: id or ''  filename  bytes  content as JSON  expires after ms or ''
 
@@ -33,5 +33,5 @@ redis.call('HSET', KEYS[1], 'status', ARGV[3], ARGV[3] .. '_at', at)
 redis.call('SREM', KEYS[2], ARGV[1])
 redis.call('HINCRBY', KEYS[3], 'uses', -1)
 redis.call('DEL', KEYS[5], KEYS[6], KEYS[7])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('ZADD', KEYS[11], whole(now + tonumber(ARGV[4])), ARGV[1])
 return { 'finished' }

@@ -36,6 +36,7 @@ export async function pageByCompletion(
   const next = { ...from };
   for (const part of ['output', 'failures'] as const) {
     if (from[part] === committed[part]) continue;
+    if (lines.length === limit) break;
     for await (const line of linesOf(readSegments(blobs, batch[part], { start: from[part] }))) {
       if (lines.length === limit || (lines.length > 0 && bytes + line.bytes.length > PAGE_BYTES)) {
         break;

@@ -1,3 +1,4 @@
+import type { Batch } from '@nightshift/shared/batch';
 import { ApiError } from '@nightshift/shared/errors';
 
 /** How much of the results a reader has: bytes of those that succeeded, and of the others. */
@@ -8,6 +9,12 @@ export interface CompletionCursor {
 
 export function formatCompletionCursor({ output, failures }: CompletionCursor): string {
   return `o:${output},f:${failures}`;
+}
+
+/** Behind everything that succeeded. */
+export function endOfOutput({ output }: Batch): string {
+  const bytes = output.reduce((sum, segment) => sum + segment.bytes, 0);
+  return formatCompletionCursor({ output: bytes, failures: 0 });
 }
 
 /** @throws ApiError 400 for what is no cursor, or one beyond `committed`. */

@@ -60,6 +60,7 @@ export const onStorage: readonly ErrorCode[] = ['storage_unavailable', 'storage_
 export const onUpload: readonly ErrorCode[] = [
   ...onStorage,
   'redis_full',
+  'too_many_uploads',
   'invalid_multipart',
   'missing_required_parameter',
   'invalid_value',

@@ -22,7 +22,7 @@ const schema = {
 export function registerBatchErrors(app: FastifyInstance, context: BatchContext): void {
   app.get('/v1/batches/:id/errors', { schema }, async (request, reply) => {
     const batch = await findBatch(context, request.tenant, request.params);
-    const groups = await orGone(groupErrors(context.blobs, batch));
+    const groups = await orGone(groupErrors(context.blobs, batch), { files: context.files, batch });
     return sendJson(reply, 200, JSON.stringify(groups));
   });
 }

@@ -40,7 +40,8 @@ export function registerBatchResults(app: FastifyInstance, context: BatchContext
   app.get('/v1/batches/:id/results', { schema }, async (request, reply) => {
     const query = request.query as BatchResultsQuery;
     const batch = await findBatch(context, request.tenant, request.params);
-    const page = await orGone(pageOf(context, batch, query));
+    const read = { files: context.files, batch };
+    const page = await orGone(pageOf(context, batch, query), read);
     reply.headers({
       'content-type': 'application/x-ndjson; charset=utf-8',
       'content-length': page.bytes,
@@ -50,7 +51,7 @@ export function registerBatchResults(app: FastifyInstance, context: BatchContext
       'x-batch-status': batch.status,
     });
     if (request.method === 'HEAD' || page.bytes === 0) return reply.send('');
-    return reply.send(Readable.from(await begun(page.source), { objectMode: false }));
+    return reply.send(Readable.from(await begun(page.source, read), { objectMode: false }));
   });
 }
 

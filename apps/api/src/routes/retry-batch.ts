@@ -59,7 +59,7 @@ export function registerRetryBatch(app: FastifyInstance, context: BatchContext):
         windowMs:
           parseCompletionWindow(batch.completionWindow) ?? batch.expiresAtMs - batch.createdAtMs,
         metadata: batch.metadata,
-        outputExpiresAfterMs: null,
+        outputExpiresAfterMs: batch.outputExpiresAfterMs,
         runAtMs: null,
         quietHours: batch.quietHours,
         retryOf: batch.id,
@@ -75,7 +75,7 @@ export function registerRetryBatch(app: FastifyInstance, context: BatchContext):
 
   /** Checked before anything is written: a retry of nothing is refused, and so is one whose input is gone. */
   async function inputOf(batch: Batch, filter: NonNullable<RetryBatch>['filter']) {
-    const chosen = await orGone(chooseFailed(blobs, batch, filter));
+    const chosen = await orGone(chooseFailed(blobs, batch, filter), { files, batch });
     if (chosen.count === 0) {
       if (filter === null) throw notRetryable(batch, 'in which no request failed');
       throw new ApiError('invalid_value', "Invalid 'filter': no failed request matches it.", {

@@ -8,6 +8,7 @@ import {
   type UploadRequest,
 } from '@nightshift/shared/http';
 import type { Context } from '../context.ts';
+import { tooManyUploads } from '../upload/upload-slots.ts';
 import { noBodySchema } from '../plugins/validation.ts';
 import { answer, errorAnswers, onBody, onRedis, sendJson } from './answers.ts';
 import { findUpload, notTaken, uploadIdOf, uploadParamsSchema } from './upload-parameters.ts';
@@ -30,6 +31,7 @@ const createSchema = (mostBytes: number) => ({
       'string_above_max_length',
       'invalid_file_format',
       'redis_full',
+      'too_many_uploads',
     ),
   },
 });
@@ -49,19 +51,24 @@ const cancelSchema = {
 
 export function registerUploads(app: FastifyInstance, context: Context): void {
   const { configuration, uploads } = context;
-  const create = createSchema(configuration.limits.uploadBytes);
+  const { uploadBytes, uploadsAtOnce, uploadsAtOnceBytes } = configuration.limits;
+  const create = createSchema(uploadBytes);
 
   app.post('/v1/uploads', { schema: create }, async (request, reply) => {
     const { filename, purpose, bytes, expires_after: expiresAfter } = request.body as UploadRequest;
     checkFilename(filename, purpose, 'filename');
-    const upload = await uploads.create({
-      id: newUploadId(),
-      tenant: request.tenant,
-      filename,
-      purpose,
-      bytes,
-      expiresAfterMs: expiresAfter == null ? null : expiresAfter.seconds * 1000,
-    });
+    const upload = await uploads.create(
+      {
+        id: newUploadId(),
+        tenant: request.tenant,
+        filename,
+        purpose,
+        bytes,
+        expiresAfterMs: expiresAfter == null ? null : expiresAfter.seconds * 1000,
+      },
+      { uploads: uploadsAtOnce, bytes: uploadsAtOnceBytes },
+    );
+    if (upload === null) throw tooManyUploads();
     return sendJson(reply, 200, JSON.stringify(presentUpload(upload)));
   });
 

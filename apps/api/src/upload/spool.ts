@@ -21,7 +21,22 @@ export async function spoolForm<Checked>(
   checkHeaders(request, rules);
   if (context.isFull()) throw redisFull();
   const { tenant } = request;
-  await context.files.hold(tenant, blob);
+  const declared = Number(request.headers['content-length'] ?? Infinity);
+  const giveBack = context.uploadSlots.take(tenant, Math.min(declared, rules.mostBytes));
+  try {
+    await context.files.hold(tenant, blob);
+    return await spool(context, request, { blob, ...rules }, check);
+  } finally {
+    giveBack();
+  }
+}
+
+async function spool<Checked>(
+  context: Context,
+  request: FastifyRequest,
+  { blob, ...rules }: FormRules & { blob: string },
+  check: (form: Form) => Checked,
+): Promise<Checked> {
   try {
     const form = await receiveForm(
       request.raw,
@@ -31,7 +46,7 @@ export async function spoolForm<Checked>(
     );
     return check(form);
   } catch (error) {
-    await discard(context, tenant, [{ kind: 'blob', name: blob }]);
+    await discard(context, request.tenant, [{ kind: 'blob', name: blob }]);
     throw error;
   }
 }

@@ -156,6 +156,62 @@ describe('GET /v1/batches/ID/results', () => {
   });
 });
 
+describe('the results of a batch of which a file was deleted', () => {
+  const message = async (id: string, path = 'results'): Promise<string> => {
+    const answer = await api.get(`/v1/batches/${id}/${path}`);
+    expect(answer.statusCode).toBe(404);
+    return (errorOf(answer) as { message: string }).message;
+  };
+  const ended = async (): Promise<string> => {
+    const id = await running(inputFile(3));
+    await api.commit(id, 'output', [outputLine('c-0'), outputLine('c-1')]);
+    await api.commit(id, 'failures', [failureLine('c-2', 400)]);
+    const [outputFileId, errorFileId] = [`file-out-${id}`, `file-err-${id}`];
+    for (const file of [outputFileId, errorFileId]) {
+      await api.files.create({
+        ...{ id: file, tenant: 'default', filename: 'f', purpose: 'batch_output', bytes: 1 },
+        ...{ expiresAfterMs: null, content: { kind: 'blob', name: `files/${file}` } },
+      });
+    }
+    api.batches.move(id, { status: 'completed', outputFileId, errorFileId });
+    return id;
+  };
+  const drop = async (id: string, part: 'output' | 'failures'): Promise<void> => {
+    const batch = await api.batches.get('default', id);
+    for (const { name } of batch?.[part] ?? []) await api.blobs.removeSegment(name);
+    await api.files.remove('default', `file-${part === 'output' ? 'out' : 'err'}-${id}`);
+  };
+
+  it('names the output file, and how to read the errors', async () => {
+    const id = await ended();
+    await drop(id, 'output');
+    const said = await message(id);
+    expect(said).toContain(`The output file 'file-out-${id}' of this batch was deleted`);
+    const [, after = ''] = /after=(\S+)\.$/.exec(said) ?? [];
+    expect((await read(id, `after=${after}`)).ids).toEqual(['c-2']);
+    expect((await read(id, `after=${after}&limit=5`)).ids).toEqual(['c-2']);
+    expect((await api.get(`/v1/batches/${id}/errors`)).json()).toMatchObject({ count: 1 });
+    expect((await api.post(`/v1/batches/${id}/retry`, {})).statusCode).toBe(200);
+  });
+
+  it('names the error file, and where the rest is', async () => {
+    const id = await ended();
+    await drop(id, 'failures');
+    const named = `The error file 'file-err-${id}' of this batch was deleted, or has expired; what succeeded is in file 'file-out-${id}'.`;
+    expect(await message(id, 'results?limit=100')).toBe(named);
+    expect(await message(id, 'errors')).toBe(named);
+    expect((await read(id, 'limit=2')).ids).toEqual(['c-0', 'c-1']);
+  });
+
+  it('names both', async () => {
+    const id = await ended();
+    await drop(id, 'output');
+    await drop(id, 'failures');
+    expect(await message(id)).toContain(`'file-out-${id}' and 'file-err-${id}'`);
+    expect(await message(id, 'errors')).toContain(`'file-err-${id}'`);
+  });
+});
+
 describe('GET /v1/batches/ID/errors', () => {
   it('groups what failed by code', async () => {
     const id = await running(inputFile(9));
@@ -283,6 +339,14 @@ describe('POST /v1/batches/ID/retry', () => {
     });
     const lines = inputFile(6).split('\n');
     expect(text).toBe(numbers.map((n) => `${lines[n]}\n`).join(''));
+  });
+
+  it('keeps its files for as long as those of the first', async () => {
+    const id = await settled();
+    api.batches.move(id, { outputExpiresAfterMs: 7_200_000 });
+    const { answer } = await retry(id, {});
+    const again = await api.batches.get('default', answer.json<{ id: string }>().id);
+    expect(again?.outputExpiresAfterMs).toBe(7_200_000);
   });
 
   it('refuses what is not settled, what has no failure, and a filter that finds none', async () => {

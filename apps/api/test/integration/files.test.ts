@@ -3,14 +3,10 @@ import { BlobStoreFullError, BlobStoreUnavailableError, type BlobStore } from '@
 import { eventually } from '@nightshift/local';
 import { fileSchema } from '@nightshift/shared/http';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createFileSweeper } from '../../src/file-sweeper.ts';
 import { createTestApi, type Answer, type TestApi } from '../support/api.ts';
 import { field, filePart, FORM_TYPE, formBytes, type FormPart } from '../support/form.ts';
-import { systemClock } from '@nightshift/shared/clock';
-import { createLogger } from '@nightshift/shared/telemetry';
 
 const LIMIT = 100_000;
-const logger = createLogger('test', 'silent');
 /** What the blob store says to the next put, or null to let it through. */
 let failure: Error | null = null;
 const breakBlobs = (sound: BlobStore): BlobStore => ({
@@ -56,15 +52,6 @@ const create = async (content: string | Buffer, filename?: string, headers = {})
 const remove = async (id: string, headers = red) =>
   api.app.inject({ method: 'DELETE', url: `/v1/files/${id}`, headers });
 const state = async () => ({ keys: await api.allKeys(), blobs: await api.allBlobs() });
-const sweeper = () =>
-  createFileSweeper({
-    files: api.files,
-    blobs: api.blobs,
-    clock: systemClock,
-    logger,
-    uploadMs: 3_600_000,
-  });
-
 /** A request whose body comes as the test writes it. */
 function slowly(
   headers: Record<string, string> = {},
@@ -522,49 +509,5 @@ describe('GET /v1/files', () => {
     const answer = await api.get(`/v1/files?${query}`, red);
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toMatchObject({ error: { code, param } });
-  });
-});
-
-describe('the sweep', () => {
-  it('removes files whose time is up, unless a batch reads them', async () => {
-    const before = await state();
-    const of = api.keys.tenant('red');
-    const [gone, held] = [await create('gone'), await create('held')];
-    for (const { id } of [gone, held]) await api.redis.zadd(of.expiringFiles, 1, id);
-    await api.redis.hset(of.file(held.id), 'uses', '1');
-    await Promise.all([sweeper().sweep(), sweeper().sweep()]);
-    expect((await api.get(`/v1/files/${gone.id}`, red)).statusCode).toBe(404);
-    expect((await api.get(`/v1/files/${held.id}/content`, red)).body).toBe('held');
-    await api.redis.hset(of.file(held.id), 'uses', '0');
-    await api.redis.zadd(of.expiringFiles, 1, held.id);
-    await sweeper().sweep();
-    expect(await state()).toEqual(before);
-  });
-
-  it('removes the blob of an upload whose process died, and no other', async () => {
-    const before = await state();
-    const of = api.keys.tenant('red');
-    const announced = async () => Number(await api.redis.zscore(of.looseBlobs, 'blob files/lost'));
-    await api.files.hold('red', 'files/lost');
-    await api.blobs.put('files/lost', [Buffer.from('x')] as never);
-    await sweeper().sweep();
-    expect(await announced()).toBeGreaterThan(Date.now() + 3_600_000);
-    expect(await api.blobs.size('files/lost')).toBe(1);
-    await api.redis.zadd(of.looseBlobs, 1, 'blob files/lost');
-    // From then on no record can be made of it.
-    const late = await api.files.create({
-      ...{ id: 'file-late', tenant: 'red', filename: 'a', purpose: 'batch', bytes: 1 },
-      ...{ expiresAfterMs: null, content: { kind: 'blob', name: 'files/lost' } },
-    });
-    expect(late).toEqual({ kind: 'swept' });
-    await sweeper().sweep();
-    expect(await state()).toEqual(before);
-  });
-
-  it('can be stopped twice, also before it began', async () => {
-    const one = sweeper();
-    await one.stop();
-    one.start();
-    await Promise.all([one.stop(), one.stop()]);
   });
 });

@@ -166,7 +166,7 @@ describe('uploads in parts, by the official SDK', () => {
     for (let n = 0; n < 2; n += 1) {
       expect(await client.uploads.cancel(upload.id)).toMatchObject({ status: 'cancelled' });
     }
-    const loose = await api.files.dueLoose('default');
+    const loose = await api.dueLoose('default');
     expect(loose).toEqual([{ kind: 'blob', name: expect.stringMatching(/^parts\/part_/) }]);
     expect(await caught(add(upload.id, Buffer.from('y')))).toMatchObject({ status: 409 });
     for (const { name } of loose) await api.blobs.remove(name);

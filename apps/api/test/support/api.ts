@@ -13,6 +13,7 @@ import {
   createJobStore,
   createKeys,
   createLaneStore,
+  createRetentionStore,
   createSubscriber,
   createUploadStore,
   loadScripts,
@@ -67,6 +68,7 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
   const attempts = createAttemptStore(stores);
   const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
   const files = createFileStore({ redis, run, keys });
+  const { dueLoose } = createRetentionStore({ redis, run, keys });
   const uploads = createUploadStore({ run, keys });
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-api-test-'));
   const blobs = await openBlobStore(`file:${dataDir}`, {});
@@ -122,6 +124,7 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
     attempts,
     lanes,
     files,
+    dueLoose,
     uploads,
     blobs,
     laneQueues,

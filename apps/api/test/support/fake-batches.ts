@@ -106,6 +106,7 @@ function newBatch(id: string, given: NewBatch, nowMs: number): Batch {
     completionWindow: given.completionWindow,
     outputFileId: null,
     errorFileId: null,
+    outputExpiresAfterMs: given.outputExpiresAfterMs,
     errors: null,
     errorCount: 0,
     createdAtMs: nowMs,

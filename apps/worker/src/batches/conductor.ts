@@ -138,15 +138,15 @@ async function finish(
   conducting: Conducting,
   state: ConductedBatch,
   writer: ResultWriter,
-  { store, logger }: ConductorDependencies,
+  { store, configuration, logger }: ConductorDependencies,
 ): Promise<'working' | 'waiting' | 'over'> {
-  const { batch, outputExpiresAfterMs } = state;
+  const { batch } = state;
   await store.finalize(conducting);
   const status = lastStatus(state);
   const reply = await store.finish(conducting, batch.inputFileId, status, {
     output: fileOf(batch, 'output', writer.output),
     error: fileOf(batch, 'error', writer.failures),
-    expireAfterMs: outputExpiresAfterMs,
+    expireAfterMs: batch.outputExpiresAfterMs ?? configuration.retention.batchFilesMs,
   });
   if (reply === 'unfinished') return 'waiting';
   logger.info({ batchId: batch.id, status, ...batch.counts }, `batch.${status}`);

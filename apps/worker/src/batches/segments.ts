@@ -42,8 +42,11 @@ export function growFile(
         segments = [...segments.filter((segment) => segment.name !== grown.name), grown];
         return segments;
       } catch (error) {
+        const { name: left, lines: kept } = current;
         current = null;
         await writer.close().catch(() => undefined);
+        // Nothing of it was ever committed, and a full disk must not fill with such.
+        if (kept === 0) await blobs.removeSegment(left).catch(() => undefined);
         throw error;
       }
     },

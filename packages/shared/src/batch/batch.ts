@@ -106,6 +106,8 @@ export interface Batch {
   runAtMs: number | null;
   quietHours: QuietHours | null;
   retryOf: string | null;
+  /** How long its output files are kept from its end, or null for the default. */
+  outputExpiresAfterMs: number | null;
   /** What can be read of its results already: of those that succeeded, and of the others. */
   output: readonly ResultSegment[];
   failures: readonly ResultSegment[];

@@ -17,6 +17,7 @@ export {
 } from './file.ts';
 export {
   newPartId,
+  MOST_UPLOAD_MS,
   newUploadId,
   partIdPattern,
   uploadIdPattern,

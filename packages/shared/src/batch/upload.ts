@@ -1,6 +1,9 @@
 import { v7 } from 'uuid';
 import type { StoredFile } from './file.ts';
 
+/** The longest that an upload in one request may take: what is older is nobody's. */
+export const MOST_UPLOAD_MS = 3_600_000;
+
 /**
  * - `pending` → `completed`, by the call that joins its parts; → `cancelled`, by a caller; → `expired`, by the clock alone,
  *   an hour after it was created.

@@ -63,6 +63,8 @@ const configurationFile = z.strictObject({
       batch_requests: wholePositive.default(50_000),
       upload_bytes: wholePositive.default(200_000_000),
       batch_inline_bytes: wholePositive.default(10_000_000),
+      uploads_at_once: wholePositive.default(32),
+      uploads_at_once_bytes: wholePositive.default(2_000_000_000),
     })
     .prefault({}),
   retry: z
@@ -77,6 +79,10 @@ const configurationFile = z.strictObject({
   retention: z
     .strictObject({
       jobs_seconds: wholePositive.min(86_400, 'must be at least 86400').default(30 * 86_400),
+      /** From a batch's end; its record stays for as long as one of its files, too. */
+      batches_seconds: wholePositive.default(30 * 86_400),
+      /** Of output and error files, unless the batch says `output_expires_after`. Null: until they are deleted. */
+      batch_files_seconds: wholePositive.nullable().default(30 * 86_400),
     })
     .prefault({}),
 });
@@ -111,10 +117,13 @@ export interface Configuration {
     uploadBytes: number;
     /** Of a batch that comes with its requests in place of a file. */
     batchInlineBytes: number;
+    /** Of a tenant, on their way to one API process; and begun in parts and not completed. */
+    uploadsAtOnce: number;
+    uploadsAtOnceBytes: number;
   };
   retry: RetryPolicy;
   prices: PriceTable;
-  retention: { jobsMs: number };
+  retention: { jobsMs: number; batchesMs: number; batchFilesMs: number | null };
 }
 
 export interface RetryPolicy {
@@ -212,6 +221,8 @@ export function readConfiguration(
       batchRequests: file.limits.batch_requests,
       uploadBytes: file.limits.upload_bytes,
       batchInlineBytes: file.limits.batch_inline_bytes,
+      uploadsAtOnce: file.limits.uploads_at_once,
+      uploadsAtOnceBytes: file.limits.uploads_at_once_bytes,
     },
     retry: {
       maxAttempts: file.retry.max_attempts,
@@ -220,7 +231,14 @@ export function readConfiguration(
       attemptTimeoutMs: file.retry.attempt_timeout_ms,
     },
     prices: mergePrices(ownPrices),
-    retention: { jobsMs: file.retention.jobs_seconds * 1000 },
+    retention: {
+      jobsMs: file.retention.jobs_seconds * 1000,
+      batchesMs: file.retention.batches_seconds * 1000,
+      batchFilesMs:
+        file.retention.batch_files_seconds === null
+          ? null
+          : file.retention.batch_files_seconds * 1000,
+    },
   };
 }
 

@@ -170,6 +170,11 @@ export const errorTable = {
     type: 'rate_limit_error',
     when: 'More different models are in use than `limits.lanes` allows.',
   },
+  too_many_uploads: {
+    status: 429,
+    type: 'rate_limit_error',
+    when: 'More uploads are on their way at once, or begun in parts, than `limits.uploads_at_once` and its bytes allow.',
+  },
   internal_error: {
     status: 500,
     type: 'server_error',

@@ -50,6 +50,7 @@ export function parseBatch(record: Readonly<Record<string, string>>): Batch | nu
     runAtMs: instant('run_at'),
     quietHours: json<QuietHours | null>('quiet_hours', null),
     retryOf: text('retry_of'),
+    outputExpiresAfterMs: instant('output_expires_after'),
     output: json<ResultSegment[]>('output', []),
     failures: json<ResultSegment[]>('failures', []),
   };

@@ -94,8 +94,11 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
       const record = keys.tenant(tenant).idempotency(sha256(key));
       const [id, hash] = await redis.hmget(record, 'id', 'hash');
       if (id == null) return null;
-      return hash === contentHash
-        ? { kind: 'replayed', batch: await mustGet(tenant, id) }
+      const batch = await get(tenant, id);
+      // Its retention has ended, and with it what the key stood for. It can also stand for a job or a file.
+      if (batch === null && id.startsWith('batch_')) return null;
+      return batch !== null && hash === contentHash
+        ? { kind: 'replayed', batch }
         : { kind: 'conflict', id };
     },
 

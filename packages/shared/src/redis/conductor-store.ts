@@ -34,7 +34,6 @@ export interface ConductedBatch {
   isValidated: boolean;
   /** Held back by its hours: lines in its window are not called. */
   isResting: boolean;
-  outputExpiresAfterMs: number | null;
   /** Of the lines that failed, those whose window ended first. */
   expiredLines: number;
   nowMs: number;
@@ -114,9 +113,6 @@ export function createConductorStore({
         isValidated: record['validated'] === '1',
         isResting: record['resting'] === '1',
         expiredLines: Number(record['expired'] ?? 0),
-        outputExpiresAfterMs: record['output_expires_after']
-          ? Number(record['output_expires_after'])
-          : null,
         nowMs: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000),
       };
     },
@@ -140,7 +136,7 @@ export function createConductorStore({
       return said(
         run(
           'begin-batch',
-          [of.batch(id), of.openBatches, of.file(inputFileId)],
+          [of.batch(id), of.openBatches, of.file(inputFileId), of.expiringBatches],
           [id, epoch, input.total, input.model ?? '', errors, input.errorCount, retentionMs],
         ),
       );
@@ -276,7 +272,7 @@ export function createConductorStore({
             ...[of.batch(id), of.openBatches, of.file(inputFileId), of.files],
             ...[of.batchLines(id), of.batchResults(id), of.batchWindow(id)],
             ...[of.file(files.output?.id ?? 'none'), of.file(files.error?.id ?? 'none')],
-            of.expiringFiles,
+            ...[of.expiringFiles, of.expiringBatches],
           ],
           [
             id,

@@ -11,8 +11,6 @@ const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 const HOLD_MS = 3 * 3600 * 1000;
 /** Records looked at in one script: about a millisecond of Redis' time. */
 const STRETCH = 500;
-/** A file whose time is up while a batch holds it is looked at again after this long. */
-const HELD_AGAIN_MS = 60_000;
 
 export type CreateFileResult =
   | { kind: 'created'; file: StoredFile }
@@ -41,8 +39,8 @@ export interface FilePage {
   hasMore: boolean;
 }
 
-/** What lies in the blob store and belongs to no record. */
-export type LooseBlob = { kind: 'blob' | 'segment'; name: string };
+/** What lies in the blob store and belongs to no record. A group is all segments of a batch. */
+export type LooseBlob = { kind: 'blob' | 'segment' | 'group'; name: string };
 
 export type FileStore = ReturnType<typeof createFileStore>;
 
@@ -149,43 +147,10 @@ export function createFileStore({
       return kind === 'removed' ? { kind, content: JSON.parse(content) as FileContent } : { kind };
     },
 
-    /** Removes the records of files whose time is up. Resolves to how many. */
-    expireDue: async (tenant: string): Promise<number> => {
-      const of = keys.tenant(tenant);
-      let sum = 0;
-      for (;;) {
-        const [removed, looked] = (await run(
-          'expire-files',
-          [of.expiringFiles, of.files, of.looseBlobs],
-          [of.file(''), STRETCH, HELD_AGAIN_MS],
-        )) as [number, number];
-        sum += removed;
-        if (looked < STRETCH) return sum;
-      }
-    },
-
-    /** What may be removed from the blob store by now. No record can be made of it any more. */
-    dueLoose: async (tenant: string): Promise<LooseBlob[]> => {
-      const entries = await redis.zrangebyscore(
-        keys.tenant(tenant).looseBlobs,
-        '-inf',
-        await redisNowMs(),
-        'LIMIT',
-        0,
-        STRETCH,
-      );
-      return entries.map((entry) => {
-        const [kind, name = ''] = entry.split(' ', 2);
-        return { kind: kind === 'segment' ? 'segment' : 'blob', name };
-      });
-    },
-
     /** It is gone from the blob store. */
     forgetLoose: async (tenant: string, { kind, name }: LooseBlob): Promise<void> => {
       await redis.zrem(keys.tenant(tenant).looseBlobs, `${kind} ${name}`);
     },
-
-    tenants: async (): Promise<string[]> => redis.smembers(keys.tenants),
   };
 }
 

@@ -62,6 +62,7 @@ export {
   type LooseBlob,
   type RemoveFileResult,
 } from './file-store.ts';
+export { createRetentionStore, type RetentionStore } from './retention-store.ts';
 export {
   createUploadStore,
   type AddPartResult,

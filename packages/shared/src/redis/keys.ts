@@ -9,6 +9,8 @@ export function createKeys(prefix: string) {
     tenants: `${prefix}:tenants`,
     /** Hash: lane id → descriptor. */
     lanes: `${prefix}:lanes`,
+    /** String: the worker that does this chore for all, until it is due again. */
+    turn: (chore: string) => `${prefix}:turn:${chore}`,
     tenant: (tenant: string) => {
       const base = `${prefix}:{${tenant}}`;
       return {
@@ -34,6 +36,8 @@ export function createKeys(prefix: string) {
         looseBlobs: `${base}:loose-blobs`,
         /** Hash: one upload in parts. */
         upload: (id: string) => `${base}:upload:${id}`,
+        /** Sorted set: `ID BYTES` of uploads in parts that are pending, by expires_at. */
+        pendingUploads: `${base}:pending-uploads`,
         /** Hash: one batch. */
         batch: (id: string) => `${base}:batch:${id}`,
         /** Bitmap: which lines of a batch have their result. */
@@ -46,6 +50,8 @@ export function createKeys(prefix: string) {
         batches: `${base}:batches`,
         /** Set: batches that are not settled; the conductors look here. */
         openBatches: `${base}:open-batches`,
+        /** Sorted set: id of a settled batch by the end of its retention. */
+        expiringBatches: `${base}:expiring-batches`,
         /** Hash: the job that an idempotency key stands for, and the hash of its content. */
         idempotency: (keyHash: string) => `${base}:idempotency:${keyHash}`,
       };

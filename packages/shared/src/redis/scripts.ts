@@ -31,6 +31,7 @@ const names = [
   'commit-results',
   'finalize-batch',
   'finish-batch',
+  'retire-batches',
   'create-file',
   'remove-file',
   'list-files',

@@ -33,16 +33,22 @@ export type UploadStore = ReturnType<typeof createUploadStore>;
 /** Files that come in parts. A part's blob is announced by `FileStore.hold`, and loose until it is removed. */
 export function createUploadStore({ run, keys }: { run: RunScript; keys: Keys }) {
   return {
-    create: async (upload: NewUpload): Promise<Upload> => {
-      const [createdAt, expiresAt] = (await run(
+    /** Null when the tenant has begun more than `most` allows. */
+    create: async (
+      upload: NewUpload,
+      most: { uploads: number; bytes: number },
+    ): Promise<Upload | null> => {
+      const of = keys.tenant(upload.tenant);
+      const [kind, createdAt, expiresAt] = (await run(
         'create-upload',
-        [keys.tenant(upload.tenant).upload(upload.id)],
+        [of.upload(upload.id), of.pendingUploads],
         [
-          ...[LIFE_MS, KEPT_MS, 'id', upload.id, 'tenant', upload.tenant],
-          ...['filename', upload.filename, 'purpose', upload.purpose, 'bytes', upload.bytes],
+          ...[LIFE_MS, KEPT_MS, upload.bytes, most.uploads, most.bytes, upload.id],
+          ...['tenant', upload.tenant, 'filename', upload.filename, 'purpose', upload.purpose],
           ...['file_expires_after', upload.expiresAfterMs ?? ''],
         ],
-      )) as [string, string];
+      )) as [string, string, string];
+      if (kind === 'full') return null;
       return {
         ...upload,
         status: 'pending',
@@ -92,7 +98,10 @@ export function createUploadStore({ run, keys }: { run: RunScript; keys: Keys })
       const { expiresAfterMs, ...record } = file;
       const [kind, second = '', expiresAt = ''] = (await run(
         'complete-upload',
-        [of.upload(id), of.file(file.id), of.files, of.expiringFiles, of.looseBlobs],
+        [
+          ...[of.upload(id), of.file(file.id), of.files, of.expiringFiles, of.looseBlobs],
+          of.pendingUploads,
+        ],
         [
           ...[file.id, file.tenant, file.filename, file.purpose, file.bytes, expiresAfterMs ?? ''],
           ...[JSON.stringify(file.content), file.content.name, JSON.stringify(partIds)],
@@ -119,7 +128,7 @@ export function createUploadStore({ run, keys }: { run: RunScript; keys: Keys })
       const of = keys.tenant(tenant);
       const [kind, status = ''] = (await run(
         'cancel-upload',
-        [of.upload(id), of.looseBlobs],
+        [of.upload(id), of.looseBlobs, of.pendingUploads],
         [],
       )) as ['cancelled' | NotPending['kind'], string?];
       return kind === 'not_pending' ? { kind, status: status as UploadStatus } : { kind };

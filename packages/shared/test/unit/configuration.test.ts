@@ -120,6 +120,11 @@ describe('a wrong value is named by its field', () => {
     ['prices.m.input', { prices: { m: { input: -1, output: 1 } } }],
     ['prices.m.output', { prices: { m: { input: 1 } } }],
     ['retention.jobs_seconds', { retention: { jobs_seconds: 60 } }],
+    ['retention.batches_seconds', { retention: { batches_seconds: 0 } }],
+    ['retention.batches_seconds', { retention: { batches_seconds: null } }],
+    ['retention.batch_files_seconds', { retention: { batch_files_seconds: '30 d' } }],
+    ['limits.uploads_at_once', { limits: { uploads_at_once: 0 } }],
+    ['limits.uploads_at_once_bytes', { limits: { uploads_at_once_bytes: 1.5 } }],
   ])('%s', (field, content) => {
     const message = complaint(content);
     expect(message.startsWith(`FILE: ${field}: `)).toBe(true);

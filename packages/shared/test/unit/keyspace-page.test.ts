@@ -27,6 +27,7 @@ const placeholders: Record<string, string> = {
   batchLines: 'ID',
   batchResults: 'ID',
   batchWindow: 'ID',
+  turn: 'CHORE',
 };
 
 /** Every key and channel that `createKeys` can make, with the page's placeholders in it. */

@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { eventually } from '@nightshift/local';
+import { APIError, toFile } from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inputFile, names, setBatchStage, type BatchStage } from '../support/batch-stage.ts';
+import { judgeUsage } from '../support/judge-usage.ts';
+import { repeats } from '../support/ledger.ts';
+
+const run = promisify(execFile);
+
+let disk: string;
+let stage: BatchStage;
+beforeAll(async () => {
+  disk = await mkdtemp(join(tmpdir(), 'nightshift-small-disk-'));
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
+  } catch (error) {
+    throw new Error(`this test fills a disk of its own, and must be root on Linux to mount one`, {
+      cause: error,
+    });
+  }
+  stage = await setBatchStage({ workers: 1, env: { NIGHTSHIFT_BLOBS: `file:${disk}` } });
+  await stage.latency(5);
+});
+afterAll(async () => {
+  await stage?.stop();
+  await run('umount', [disk]);
+  await rm(disk, { recursive: true });
+});
+
+const filler = () => join(disk, 'filler');
+async function fill(): Promise<void> {
+  for (const size of [65_536, 4096, 1]) {
+    for (let isFull = false; !isFull;) {
+      isFull = await appendFile(filler(), Buffer.alloc(size)).then(
+        () => false,
+        (error: unknown) => {
+          if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return true;
+          throw error;
+        },
+      );
+    }
+  }
+}
+const heldUp = (): number =>
+  stage.stack.workers
+    .flatMap(({ lines }) => lines)
+    .filter((line) => line.includes('batch.held_up') && line.includes('ENOSPC')).length;
+
+describe('a batch that ends while the disk is full', () => {
+  it('waits with its results, through the death of its conductor, and ends when there is room', async () => {
+    const ids = names('full', 1000);
+    const { id } = await stage.create({ input_file_id: await stage.upload(inputFile(ids)) });
+    await stage.call(`/batches/${id}/pause`, {});
+    await fill();
+    await stage.call(`/batches/${id}/resume`, {});
+    const answered = await stage.reaches(
+      id,
+      ({ request_counts: counts }) => counts?.completed === ids.length,
+    );
+    const triedThrice = async (): Promise<void> => {
+      const before = heldUp();
+      await eventually(() => heldUp() >= before + 3, {
+        timeoutMs: 60_000,
+        describe: 'the conductor to try again',
+      });
+    };
+    await triedThrice();
+    await stage.stack.startWorker();
+    await stage.conductorOf(id)?.kill9();
+    await triedThrice();
+
+    const waiting = await stage.client.batches.retrieve(id);
+    expect(['in_progress', 'finalizing']).toContain(waiting.status);
+    expect(waiting.output_file_id ?? null).toBeNull();
+    expect(waiting.request_counts).toEqual(answered.request_counts);
+    // What has not been written is not collected.
+    const segments = await readdir(join(disk, 'segments', id)).catch(() => []);
+    expect(segments.length).toBeLessThanOrEqual(3);
+    const file = await toFile(Buffer.from('{}\n'.repeat(5000)), 'more.jsonl');
+    const refused: unknown = await stage.client.files
+      .create({ file, purpose: 'batch' }, { maxRetries: 0 })
+      .catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(APIError);
+    expect(refused).toMatchObject({ status: 503, code: 'storage_full' });
+
+    await rm(filler());
+    const batch = await stage.settled(id);
+    expect(batch.status).toBe('completed');
+    const judged = await stage.judged(batch, ids);
+    const calls = await stage.calls();
+    judgeUsage(batch, judged, calls);
+    expect(repeats(calls)).toEqual([]);
+  });
+});
