@@ -1,3 +1,4 @@
+import { bulkUsage } from './bulk/options.ts';
 import { OptionError } from './option-error.ts';
 import { overheadUsage } from './overhead/options.ts';
 import { pacingUsage } from './pacing/options.ts';
@@ -11,6 +12,11 @@ interface Measurement {
 }
 
 const measurements: Readonly<Record<string, Measurement>> = {
+  bulk: {
+    about: "a batch's lines per second and CPU per line beside the tutorial's way",
+    usage: bulkUsage,
+    load: async () => (await import('./bulk/bulk.ts')).runBulk,
+  },
   overhead: {
     about: "throughput, CPU per job and pickup beside the tutorial's way",
     usage: overheadUsage,
