@@ -8,12 +8,17 @@ import {
 } from '@nightshift/local';
 import { Redis } from 'ioredis';
 
+const programs = {
+  api: new URL('../baseline/api.ts', import.meta.url),
+  worker: new URL('../baseline/worker.ts', import.meta.url),
+};
+
 /** A Redis of the baseline's own; its programs are started by the caller. */
 export interface OwnBaseline {
   redis: RedisHandle;
   reader: Redis;
   /** Runs a program of `bench/src/baseline`, which says `NAME.ready`. */
-  start(name: 'api' | 'worker', env: Env): Promise<Child>;
+  start(name: keyof typeof programs, env: Env): Promise<Child>;
   stop(): Promise<void>;
 }
 
@@ -31,7 +36,7 @@ export async function startOwnBaseline(): Promise<OwnBaseline> {
     start: async (name, env) => {
       const child = await startProcess({
         bin: process.execPath,
-        command: fileURLToPath(new URL(`../baseline/${name}.ts`, import.meta.url)),
+        command: fileURLToPath(programs[name]),
         env: { REDIS_URL: redis.url, ...env },
         readyWhen: new RegExp(`^${name}\\.ready$`),
       });
