@@ -1,3 +1,7 @@
+import { beginUsage } from './begin/options.ts';
+import { bulkUsage } from './bulk/options.ts';
+import { fairnessUsage } from './fairness/options.ts';
+import { memoryUsage } from './memory/options.ts';
 import { OptionError } from './option-error.ts';
 import { overheadUsage } from './overhead/options.ts';
 import { pacingUsage } from './pacing/options.ts';
@@ -11,6 +15,26 @@ interface Measurement {
 }
 
 const measurements: Readonly<Record<string, Measurement>> = {
+  begin: {
+    about: 'from the end of an upload to a batch in progress, and the memory that takes',
+    usage: beginUsage,
+    load: async () => (await import('./begin/begin.ts')).runBegin,
+  },
+  bulk: {
+    about: "a batch's lines per second and CPU per line beside the tutorial's way",
+    usage: bulkUsage,
+    load: async () => (await import('./bulk/bulk.ts')).runBulk,
+  },
+  fairness: {
+    about: 'a small batch beside a large one in one lane',
+    usage: fairnessUsage,
+    load: async () => (await import('./fairness/fairness.ts')).runFairness,
+  },
+  memory: {
+    about: "Redis' and the worker's memory with few lines and with many",
+    usage: memoryUsage,
+    load: async () => (await import('./memory/memory.ts')).runMemory,
+  },
   overhead: {
     about: "throughput, CPU per job and pickup beside the tutorial's way",
     usage: overheadUsage,

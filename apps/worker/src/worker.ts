@@ -141,6 +141,9 @@ export async function startWorker(
     const [command, jobId] = message.split(' ');
     if (command === 'abort' && jobId !== undefined) inFlight.withdraw(jobId);
   });
+  await subscriber.subscribe(keys.channels.batches, () => {
+    conductors.nudge();
+  });
   subscriber.onResumed(() => {
     inFlight.recheck(attempts).catch((error: unknown) => {
       logger.warn({ reason: (error as Error).message }, 'in_flight.not_rechecked');

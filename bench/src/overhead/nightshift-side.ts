@@ -1,12 +1,6 @@
-import { findOrStartRedis, startStack } from '@nightshift/local';
-import { createKeys } from '@nightshift/shared/redis';
-import { Redis } from 'ioredis';
 import { request } from 'undici';
+import { startOwnNightshift } from '../sides/own-nightshift.ts';
 import { profileEnvironment, textOf, type Side, type SideOptions } from './side.ts';
-
-const KEY_PREFIX = 'nightshift';
-/** Whose jobs they are without API keys. */
-const TENANT = 'default';
 
 interface StoredJob {
   status: string;
@@ -16,33 +10,17 @@ interface StoredJob {
 /** `bin/nightshift api` and `bin/nightshift worker` with their default settings. */
 export async function startNightshiftSide(options: SideOptions): Promise<Side> {
   await using stack = new AsyncDisposableStack();
-  const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
-  stack.defer(async () => redis.stop());
-  const processes = await startStack({
-    redisUrl: redis.url,
-    workers: 0,
-    simulator: false,
-    env: {
-      OPENAI_BASE_URL: options.providerUrl,
-      OPENAI_API_KEY: 'simulated',
-      NIGHTSHIFT_KEY_PREFIX: KEY_PREFIX,
-      // Settings of the caller's shell would measure something else than the defaults.
-      NIGHTSHIFT_CONFIG: undefined,
-      NIGHTSHIFT_API_KEYS: undefined,
-      NIGHTSHIFT_BLOBS: undefined,
-      DURABILITY: undefined,
-      LOG_LEVEL: undefined,
-      ...profileEnvironment(options.profileDir, 'nightshift-api'),
-    },
-  });
-  stack.defer(async () => processes.stop());
+  const own = await startOwnNightshift(
+    options.providerUrl,
+    profileEnvironment(options.profileDir, 'nightshift-api'),
+  );
+  stack.defer(async () => own.stop());
+  const { redis, processes, reader } = own;
   const worker = await processes.startWorker({
     WORKER_CONCURRENCY: String(options.concurrency),
     ...profileEnvironment(options.profileDir, 'nightshift-worker'),
   });
-  const reader = new Redis(redis.url);
-  stack.defer(() => reader.disconnect());
-  const { counts } = createKeys(KEY_PREFIX).tenant(TENANT);
+  const { counts } = own.keys;
 
   const kept = stack.move();
   return {

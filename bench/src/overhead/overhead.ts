@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { writeResults } from '../measure/results.ts';
+import { missedOf, sideNames } from '../measure/rows.ts';
+import { renderTable } from '../measure/table.ts';
 import { startNightshiftSide } from './nightshift-side.ts';
 import { parseOverheadOptions, type OverheadOptions } from './options.ts';
 import { measurePickup } from './pickup.ts';
-import { sideNames } from './side.ts';
 import { summarise, type Measurements } from './summary.ts';
-import { renderTable } from './table.ts';
 import { runRound } from './throughput.ts';
 import { startTutorialSide } from './tutorial-side.ts';
 
@@ -17,12 +17,12 @@ export async function runOverhead(args: readonly string[]): Promise<number> {
   if (options.profileDir !== null) await mkdir(options.profileDir, { recursive: true });
   const measured = await measure(options);
   const rows = summarise(measured);
-  const missed = rows.filter(({ bar }) => bar?.met === false);
+  const missed = missedOf(rows);
   console.log(`\n${title(options)}\n\n${renderTable(rows)}\n`);
   if (options.json) {
     console.log(`written to ${await writeResults('overhead', { options, rows, measured })}`);
   }
-  if (missed.length > 0) console.log(`missed: ${missed.map(({ what }) => what).join(', ')}`);
+  if (missed.length > 0) console.log(`missed: ${missed.join(', ')}`);
   return options.check && missed.length > 0 ? 1 : 0;
 }
 

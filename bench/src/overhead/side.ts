@@ -2,9 +2,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessIds } from '../measure/cpu.ts';
-
-export const sideNames = ['nightshift', 'tutorial'] as const;
-export type SideName = (typeof sideNames)[number];
+import type { SideName } from '../measure/rows.ts';
 
 /** One API, one worker and one Redis of their own, up and idle. */
 export interface Side {

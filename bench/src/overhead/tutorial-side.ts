@@ -1,40 +1,24 @@
-import { fileURLToPath } from 'node:url';
-import { findOrStartRedis, freePort, startProcess } from '@nightshift/local';
-import { Redis } from 'ioredis';
+import { freePort } from '@nightshift/local';
 import { BASELINE_QUEUE } from '../baseline/settings.ts';
+import { startOwnBaseline } from '../sides/own-baseline.ts';
 import { profileEnvironment, textOf, type Side, type SideOptions } from './side.ts';
-
-const programs = {
-  api: new URL('../baseline/api.ts', import.meta.url),
-  worker: new URL('../baseline/worker.ts', import.meta.url),
-};
 
 /** The two processes of `bench/src/baseline`. */
 export async function startTutorialSide(options: SideOptions): Promise<Side> {
   await using stack = new AsyncDisposableStack();
-  const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
-  stack.defer(async () => redis.stop());
+  const own = await startOwnBaseline();
+  stack.defer(async () => own.stop());
   const port = await freePort();
-  const start = async (name: 'api' | 'worker') => {
-    const child = await startProcess({
-      bin: process.execPath,
-      command: fileURLToPath(programs[name]),
-      env: {
-        REDIS_URL: redis.url,
-        PORT: String(port),
-        CONCURRENCY: String(options.concurrency),
-        OPENAI_BASE_URL: options.providerUrl,
-        ...profileEnvironment(options.profileDir, `tutorial-${name}`),
-      },
-      readyWhen: new RegExp(`^${name}\\.ready$`),
+  const start = async (name: 'api' | 'worker') =>
+    own.start(name, {
+      PORT: String(port),
+      CONCURRENCY: String(options.concurrency),
+      OPENAI_BASE_URL: options.providerUrl,
+      ...profileEnvironment(options.profileDir, `tutorial-${name}`),
     });
-    stack.defer(async () => void (await child.stop()));
-    return child;
-  };
   const api = await start('api');
   const worker = await start('worker');
-  const reader = new Redis(redis.url);
-  stack.defer(() => reader.disconnect());
+  const { redis, reader } = own;
   const base = `bull:${BASELINE_QUEUE}`;
 
   const kept = stack.move();

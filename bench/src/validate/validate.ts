@@ -1,20 +1,15 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { writeResults } from '../measure/results.ts';
 import { spreadOf, type Spread } from '../measure/statistics.ts';
 import { endpointOf, writeInputFile } from './input-file.ts';
 import type { Pass } from './one-pass.ts';
 import { parseValidateOptions, type ValidateOptions } from './options.ts';
+import { runPass } from './run-pass.ts';
 
 /** The whole way from the end of an upload to `in_progress` has 3 and 150 MB; this is its largest part. */
 const BARS = { ratio: 2.2, memoryRiseBytes: 50_000_000 } as const;
-
-const onePass = fileURLToPath(new URL('one-pass.ts', import.meta.url));
-const run = promisify(execFile);
 
 /** `bench validate`; see METHOD.md. Resolves to the exit code. */
 export async function runValidate(args: readonly string[]): Promise<number> {
@@ -34,15 +29,7 @@ async function measure(path: string, options: ValidateOptions): Promise<number> 
   const passes: { bare: Pass[]; validate: Pass[] } = { bare: [], validate: [] };
   for (let round = 1; round <= rounds; round += 1) {
     for (const side of ['bare', 'validate'] as const) {
-      const { stdout } = await run(process.execPath, [
-        '--conditions=source',
-        onePass,
-        side,
-        path,
-        endpointOf[content],
-      ]);
-      const pass = JSON.parse(stdout) as Pass;
-      if (pass.lines !== lines) throw new Error(`${side} read ${pass.lines} of ${lines} lines`);
+      const pass = await runPass(side, path, endpointOf[content], lines);
       passes[side].push(pass);
     }
   }

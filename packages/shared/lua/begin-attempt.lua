@@ -29,10 +29,22 @@ local at = whole(now)
 local keys = { KEYS[2], KEYS[3] }
 local channel, tenant, most_rescues, retention_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
+-- No move of this call changes a batch's standing: many of its lines are in it, and one look is enough.
+local standings = {}
+local function standing_of(batch)
+  local standing = standings[batch]
+  if not standing then
+    local b = redis.call('HMGET', batch, 'status', 'paused', 'resting')
+    standing = { is_cancelling = b[1] == 'cancelling', is_paused = b[2] == '1' or b[3] == '1' }
+    standings[batch] = standing
+  end
+  return standing
+end
+
 local function begin(record, id, delivery, claim, worker)
   local r = redis.call('HMGET', record, 'status', 'delivery', 'claim', 'generation', 'attempts', 'rescues',
     'endpoint', 'body', 'max_attempts', 'expires_at', 'first_attempt_at', 'created_at', 'run_at', 'retry_at',
-    'priority', 'calls', 'seq', 'events')
+    'priority', 'calls', 'seq', 'events', 'batch')
   local status = r[1]
   if not status then return { 'missing' } end
   if SETTLED[status] then return { 'settled' } end
@@ -52,14 +64,14 @@ local function begin(record, id, delivery, claim, worker)
     return { 'expired' }
   end
 
-  if is_line(id) and status == 'queued' then
-    local batch = redis.call('HGET', record, 'batch')
-    local b = redis.call('HMGET', batch, 'status', 'paused', 'resting')
-    if b[1] == 'cancelling' then
+  local batch = r[19]
+  if batch and status == 'queued' then
+    local standing = standing_of(batch)
+    if standing.is_cancelling then
       end_as('cancelled')
       return { 'settled' }
     end
-    if b[2] == '1' or b[3] == '1' then
+    if standing.is_paused then
       -- It comes back later, as another delivery, for as long as its batch is paused.
       local next_delivery = whole(delivery + 1)
       redis.call('HSET', record, 'delivery', next_delivery)
@@ -85,12 +97,18 @@ local function begin(record, id, delivery, claim, worker)
 
   local generation, attempts = whole(r[4] + 1), whole(r[5] + 1)
   local first_attempt_at = r[11] or at
-  local seq, log = next_event(r[18], r[17], at, 'job.in_progress', attempts, '')
   local update = { 'status', 'in_progress', 'generation', generation, 'attempts', attempts, 'calls', whole(r[16] + 1),
-    'claim', claim, 'worker', worker, 'seq', seq, 'events', log }
+    'claim', claim, 'worker', worker }
   local function set(field, value)
     update[#update + 1] = field
     update[#update + 1] = value
+  end
+  local seq, log = r[17], nil
+  -- Nobody follows a line by itself.
+  if not batch then
+    seq, log = next_event(r[18], r[17], at, 'job.in_progress', attempts, '')
+    set('seq', seq)
+    set('events', log)
   end
   if not r[11] then
     set('first_attempt_at', at)

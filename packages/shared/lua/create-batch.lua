@@ -2,7 +2,8 @@
 --[[ Creates a batch, with its hold on the input file.
 
 KEYS  1 batch  2 batches index  3 open batches  4 input file  5 idempotency record (only with an idempotency key)
-ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window in ms  5… record field, value, …
+ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window in ms  5 new batches channel
+      6 tenant  7… record field, value, …
 
 Returns  { 'created' } | { 'replayed', id } | { 'conflict', id } | { 'no_input' }
 
@@ -25,7 +26,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return { 'created' } end
 if redis.call('EXISTS', KEYS[4]) == 0 then return { 'no_input' } end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'v', '1', 'id', ARGV[1], 'status', 'validating', 'created_at', whole(now), 'expires_at',
-  whole(now + ARGV[4]), 'total', '0', 'completed', '0', 'failed', '0', 'fed', '0', 'epoch', '0', unpack(ARGV, 5))
+  whole(now + ARGV[4]), 'total', '0', 'completed', '0', 'failed', '0', 'fed', '0', 'epoch', '0', unpack(ARGV, 7))
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('SADD', KEYS[3], ARGV[1])
 redis.call('HINCRBY', KEYS[4], 'uses', 1)
@@ -33,4 +34,5 @@ if KEYS[5] then
   redis.call('HSET', KEYS[5], 'id', ARGV[1], 'hash', ARGV[2])
   redis.call('PEXPIRE', KEYS[5], ARGV[3])
 end
+redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[1])
 return { 'created' }

@@ -23,14 +23,13 @@ export function createInputEstimate() {
   let seen = 0;
 
   return {
-    add: ({ url, model, bodyText }: InputRequest): void => {
+    add: ({ url, model, body }: InputRequest): void => {
       const sum = byModel.get(model) ?? { requests: 0, looked: 0, inputTokens: 0, outputTokens: 0 };
       byModel.set(model, sum);
       seen += 1;
       sum.requests += 1;
       // The first of a model always: what is skipped is judged by what was seen of it.
       if (seen > ALL_UP_TO && seen % ONE_IN !== 0 && sum.looked > 0) return;
-      const body = JSON.parse(bodyText) as Record<string, unknown>;
       const { inputTokens, outputTokens } = correct(
         nothingLearnt,
         estimateTokens(url, model, body),

@@ -124,7 +124,7 @@ it('a sampled estimate is near the sum of all', () => {
   for (let n = 0; n < 30_000; n += 1) {
     const model = n % 3 === 0 ? 'a' : 'b';
     const body = { model, input: 'word '.repeat(n % 40) };
-    estimate.add({ url: '/v1/embeddings', model, bodyText: JSON.stringify(body) } as InputRequest);
+    estimate.add({ url: '/v1/embeddings', model, body } as object as InputRequest);
     input += correct(
       createEstimateError(),
       estimateTokens('/v1/embeddings', model, body),

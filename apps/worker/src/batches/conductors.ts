@@ -1,12 +1,14 @@
 import type { Conducting } from '@nightshift/shared/redis';
 import { conduct, type ConductorDependencies } from './conductor.ts';
 
-/** How often batches without a conductor are looked for, and the own ones kept. */
+/** How often batches without a conductor are looked for, and the own ones kept, when nobody tells of a new one. */
 const LOOK_MS = 500;
 const MOST = 32;
 
 export interface Conductors {
   start(): void;
+  /** Looks at once: there is a new batch. */
+  nudge(): void;
   stop(): Promise<void>;
 }
 
@@ -18,6 +20,7 @@ export function createConductors(
   const stopping = new AbortController();
   const own = new Map<string, { abort: AbortController; over: Promise<void> }>();
   let running: Promise<void> | undefined;
+  let nudged = new AbortController();
 
   const begin = (conducting: Conducting): void => {
     const { id } = conducting;
@@ -45,18 +48,23 @@ export function createConductors(
 
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
+      nudged = new AbortController();
       try {
         await look();
       } catch (error) {
         logger.warn({ reason: (error as Error).message }, 'batches.not_looked_at');
       }
-      await clock.sleep(LOOK_MS, stopping.signal).catch(() => undefined);
+      const interrupted = AbortSignal.any([stopping.signal, nudged.signal]);
+      await clock.sleep(LOOK_MS, interrupted).catch(() => undefined);
     }
   };
 
   return {
     start: () => {
       running ??= loop();
+    },
+    nudge: () => {
+      nudged.abort();
     },
     stop: async () => {
       stopping.abort();

@@ -11,11 +11,10 @@ import {
 import { estimateTokens } from '@nightshift/shared/tokens';
 import type { ConductorDependencies } from './conductor.ts';
 import { readRequests, type InputRequestLine } from './input-reader.ts';
+import { linesToFeed } from './line-window.ts';
 
-/** Lines of a batch that stand in their lanes at once, and about how many bytes of them. */
-const WINDOW = { lines: 1000, bytes: 16_000_000 };
 /** In one script call. */
-const FED_AT_ONCE = { lines: 200, bytes: 1_000_000 };
+const FED_AT_ONCE = { lines: 250, bytes: 1_000_000 };
 const SKIPPED_AT_ONCE = 500;
 
 export interface Feeder {
@@ -60,11 +59,10 @@ export function createFeeder(
 
   return {
     feed: async (place, outstanding) => {
-      const room = Math.min(WINDOW.lines, Math.max(16, WINDOW.bytes / averageBytes)) - outstanding;
-      // A handful at a time would only cost.
-      if (room < Math.min(50, batch.counts.total - place.fed)) return 0;
+      const room = linesToFeed(outstanding, averageBytes, batch.counts.total - place.fed);
+      if (room === 0) return 0;
       const lines = await next(place, {
-        lines: Math.min(Math.floor(room), FED_AT_ONCE.lines),
+        lines: Math.min(room, FED_AT_ONCE.lines),
         bytes: FED_AT_ONCE.bytes,
       });
       if (lines.length === 0) return 0;
@@ -98,18 +96,20 @@ export function createFeeder(
     },
   };
 
-  async function lineOf({ line, customId, model, body }: InputRequestLine): Promise<FedLine> {
+  async function lineOf({
+    line,
+    customId,
+    model,
+    body,
+    parsed,
+  }: InputRequestLine): Promise<FedLine> {
     const provider = routeModel(configuration, model);
     if (provider === undefined) throw new Error(`no provider serves the model of line ${line}`);
     const lane = laneOf(provider.name, model, provider.credential);
     if ((await lanes.register(lane)) === 'too_many') {
       throw new Error(`line ${line} needs one lane more than limits.lanes allows`);
     }
-    const estimate = estimateTokens(
-      batch.endpoint,
-      model,
-      JSON.parse(body) as Record<string, unknown>,
-    );
+    const estimate = estimateTokens(batch.endpoint, model, parsed);
     const tokens: TokenCounts = [estimate.inputTokens, estimate.maxOutputTokens, estimate.choices];
     return { line, customId, endpoint: batch.endpoint, model, laneId: lane.id, body, tokens };
   }

@@ -8,6 +8,7 @@ export interface InputRequestLine {
   customId: string;
   model: string;
   body: string;
+  parsed: Readonly<Record<string, unknown>>;
   /** Where the next line is to be read from. */
   endBytes: number;
 }
@@ -25,6 +26,7 @@ export async function* readRequests(
   const lines: AsyncGenerator<InputLine> = validateInput(blobs.read(input, { start: bytes }), {
     endpoint,
     limits,
+    isRead: true,
   });
   for await (const read of lines) {
     if (read.kind === 'error') {
@@ -37,6 +39,7 @@ export async function* readRequests(
       customId: read.customId,
       model: read.model,
       body: read.bodyText,
+      parsed: read.body,
       endBytes: bytes + read.byteOffset + read.byteLength,
     };
   }

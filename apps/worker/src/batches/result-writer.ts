@@ -4,7 +4,7 @@ import type { ConductorDependencies } from './conductor.ts';
 import { resultLine } from './result-line.ts';
 import { growFile } from './segments.ts';
 
-const READ_AT_ONCE = 500;
+const READ_AT_ONCE = 1000;
 
 export interface ResultWriter {
   /** Writes results that wait. Gathers them for a while first, unless `atOnce`. */

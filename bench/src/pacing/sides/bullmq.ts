@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { findOrStartRedis, startProcess, type Child } from '@nightshift/local';
 import { Queue, type JobsOptions } from 'bullmq';
 import { Redis } from 'ioredis';
+import { addAll } from '../../baseline/add-all.ts';
 import { BASELINE_QUEUE } from '../../baseline/settings.ts';
 import type { PacingSide, PacingSideOptions, SideName } from './side.ts';
 
@@ -23,7 +24,6 @@ interface Way {
 
 /** BullMQ looks at delayed jobs and failed ones by itself; it takes any number for attempts. */
 const WITHOUT_END = 1_000_000_000;
-const ADD_AT_ONCE = 500;
 
 /** The tutorial's way: five attempts with exponential backoff, and whatever the SDK retries by itself. */
 export async function startTutorial(options: PacingSideOptions): Promise<PacingSide> {
@@ -95,12 +95,11 @@ async function startQueue(options: PacingSideOptions, way: Way): Promise<PacingS
   return {
     name: way.name,
     preload: async (jobs) => {
-      for (let from = 0; from < jobs.length; from += ADD_AT_ONCE) {
-        const page = jobs.slice(from, from + ADD_AT_ONCE);
-        await queue.addBulk(
-          page.map(({ body }) => ({ name: 'completion', data: body, opts: way.bulk })),
-        );
-      }
+      await addAll(
+        queue,
+        jobs.map(({ body }) => body),
+        way.bulk,
+      );
     },
     startWorkers: async () => {
       const start = async (): Promise<void> => {

@@ -1,40 +1,18 @@
-import { findOrStartRedis, freePort, startStack } from '@nightshift/local';
-import { createKeys } from '@nightshift/shared/redis';
-import { Redis } from 'ioredis';
+import { freePort } from '@nightshift/local';
 import { openLoad, type Accepted } from '../../measure/load.ts';
+import { startOwnNightshift } from '../../sides/own-nightshift.ts';
 import type { BenchJob } from '../workload.ts';
 import type { PacingSide, PacingSideOptions } from './side.ts';
 
-const KEY_PREFIX = 'nightshift';
-/** Whose jobs they are without API keys. */
-const TENANT = 'default';
 const CONNECTIONS = 32;
 
 /** One API and so many workers as `bin/nightshift` starts them, told nothing of any limit. */
 export async function startNightshift(options: PacingSideOptions): Promise<PacingSide> {
   const { providerUrl, regime, workers } = options;
   await using stack = new AsyncDisposableStack();
-  const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
-  stack.defer(async () => redis.stop());
-  const processes = await startStack({
-    redisUrl: redis.url,
-    workers: 0,
-    simulator: false,
-    env: {
-      OPENAI_BASE_URL: providerUrl,
-      OPENAI_API_KEY: 'simulated',
-      NIGHTSHIFT_KEY_PREFIX: KEY_PREFIX,
-      // Settings of the caller's shell would measure something else than the defaults.
-      NIGHTSHIFT_CONFIG: undefined,
-      NIGHTSHIFT_API_KEYS: undefined,
-      NIGHTSHIFT_BLOBS: undefined,
-      DURABILITY: undefined,
-      LOG_LEVEL: undefined,
-    },
-  });
-  stack.defer(async () => processes.stop());
-  const reader = new Redis(redis.url);
-  stack.defer(() => reader.disconnect());
+  const own = await startOwnNightshift(providerUrl);
+  stack.defer(async () => own.stop());
+  const { redis, processes, reader } = own;
   const submitAll = async (bodies: readonly string[], connections: number): Promise<Accepted[]> => {
     // Connections of their own: one that rested while the jobs ran would have been closed.
     const load = await openLoad({ origin: processes.apiUrl, path: '/v1/jobs', connections });
@@ -44,7 +22,7 @@ export async function startNightshift(options: PacingSideOptions): Promise<Pacin
       load.close();
     }
   };
-  const { counts } = createKeys(KEY_PREFIX).tenant(TENANT);
+  const { counts } = own.keys;
   const metricsUrls: string[] = [];
 
   const kept = stack.move();

@@ -18,6 +18,8 @@ end
 
 -- What the moves of this call add up to. finish() writes it, once for all of them.
 local counted, changes = {}, {}
+-- The same for lines: batch → what it counts, and the lines that leave its window.
+local line_counts, left = {}, {}
 
 local function count(status, by)
   counted[status] = (counted[status] or 0) + by
@@ -40,8 +42,20 @@ local function announce(tenant, id, status, seq)
   changes[#changes + 1] = tenant .. ' ' .. id .. ' ' .. status .. ' ' .. seq
 end
 
+-- As many as may be unpacked into one command.
+local MOST_UNPACKED = 1000
+
 -- The end of every script that moves jobs: the counts, and one message with a line for each change.
 local function finish(counts, channel)
+  for batch, fields in pairs(line_counts) do
+    for field, by in pairs(fields) do redis.call('HINCRBY', batch, field, whole(by)) end
+  end
+  for key, ids in pairs(left) do
+    for from = 1, #ids, MOST_UNPACKED do
+      local to = math.min(#ids, from + MOST_UNPACKED - 1)
+      redis.call(string.sub(key, -7) == ':window' and 'SREM' or 'ZREM', key, unpack(ids, from, to))
+    end
+  end
   for status, by in pairs(counted) do
     if by ~= 0 then redis.call('HINCRBY', counts, status, whole(by)) end
   end
@@ -56,6 +70,24 @@ local function move(one, ...)
   return { 'broken', type(reply) == 'table' and reply.err or tostring(reply) }
 end
 
+local function count_line(batch, field)
+  local fields = line_counts[batch]
+  if not fields then
+    fields = {}
+    line_counts[batch] = fields
+  end
+  fields[field] = (fields[field] or 0) + 1
+end
+
+local function leave(key, id)
+  local ids = left[key]
+  if not ids then
+    ids = {}
+    left[key] = ids
+  end
+  ids[#ids + 1] = id
+end
+
 -- The one result of a line: counted in its batch and handed to the conductor, which writes it to a file. A second one is
 -- dropped. Its record has done its work.
 local function settle_line(keys, job, status, ...)
@@ -63,13 +95,13 @@ local function settle_line(keys, job, status, ...)
   local batch = line[1]
   if redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0 then
     redis.call('XADD', batch .. ':results', '*', 'line', line[2], 'custom_id', line[3], 'status', status, ...)
-    redis.call('HINCRBY', batch, status == 'completed' and 'completed' or 'failed', 1)
-    if status == 'expired' then redis.call('HINCRBY', batch, 'expired', 1) end
+    count_line(batch, status == 'completed' and 'completed' or 'failed')
+    if status == 'expired' then count_line(batch, 'expired') end
   else
-    redis.call('HINCRBY', batch, 'duplicates', 1)
+    count_line(batch, 'duplicates')
   end
-  redis.call('SREM', batch .. ':window', job.id)
-  redis.call('ZREM', keys[1], job.id)
+  leave(batch .. ':window', job.id)
+  leave(keys[1], job.id)
   redis.call('DEL', job.record)
 end
 

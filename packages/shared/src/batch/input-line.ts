@@ -36,6 +36,8 @@ export interface InputRequest extends LinePlace {
   model: string;
   /** The text of `body` as it was written. */
   bodyText: string;
+  /** The same, parsed. */
+  body: Readonly<Record<string, unknown>>;
 }
 
 /** One entry of `errors.data[]`. */
@@ -71,12 +73,15 @@ const MOST_MODEL_CHARACTERS = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads one line that is not blank, and adds its custom id to the others. The first thing wrong is what is reported. */
+/**
+ * Reads one line that is not blank, and adds its custom id to the others, unless those do not matter any more. The first
+ * thing wrong is what is reported.
+ */
 export function readInputLine(
   bytes: Buffer,
   place: LinePlace,
   { endpoint, servesModel }: LineRules,
-  customIds: CustomIds,
+  customIds: CustomIds | null,
 ): InputRequest | InputError {
   const fail = (code: InputErrorCode, param: string | null, message: string): InputError => ({
     kind: 'error',
@@ -127,7 +132,7 @@ export function readInputLine(
   const { custom_id: customId, method, url, body } = parsed;
   if (typeof customId !== 'string' || customId === '')
     return missing('custom_id', 'a string that is not empty', customId);
-  const firstLine = customIds.firstLine(customId, place.line);
+  const firstLine = customIds?.firstLine(customId, place.line) ?? place.line;
   if (firstLine !== place.line) {
     return fail(
       'duplicate_custom_id',
@@ -185,6 +190,7 @@ export function readInputLine(
     url: endpoint,
     model,
     bodyText,
+    body,
   };
 }
 

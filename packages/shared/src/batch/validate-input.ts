@@ -11,6 +11,8 @@ export interface InputRules extends LineRules {
     /** Everything between two line feeds. */
     lineBytes: number;
   };
+  /** The file was read whole before: no custom id stands in it twice, and none has to be remembered. */
+  isRead?: boolean;
 }
 
 /**
@@ -19,7 +21,8 @@ export interface InputRules extends LineRules {
  * is wrong with the file as a whole comes last, with `line: null`: that it is empty, or that it has too many requests,
  * of which those beyond the limit are counted and not looked at.
  *
- * The memory held is one chunk of the source, one line of at most `lineBytes`, and about 34 bytes for each request.
+ * The memory held is one chunk of the source, one line of at most `lineBytes`, and about 34 bytes for each request of a
+ * file that is read for the first time.
  */
 export async function* validateInput(
   source: AsyncIterable<Uint8Array>,
@@ -27,7 +30,7 @@ export async function* validateInput(
 ): AsyncGenerator<InputLine, void, undefined> {
   const { limits } = rules;
   const splitter = createLineSplitter(limits.lineBytes);
-  const customIds = createCustomIds();
+  const customIds = rules.isRead === true ? null : createCustomIds();
   let requests = 0;
 
   const read = (split: SplitLine): InputLine | null => {

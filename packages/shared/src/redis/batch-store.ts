@@ -76,7 +76,10 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
           of.file(batch.inputFileId),
           ...(hash === null ? [] : [of.idempotency(hash)]),
         ],
-        [id, idempotency?.contentHash ?? '', IDEMPOTENCY_MS, batch.windowMs, ...fieldsOf(batch)],
+        [
+          ...[id, idempotency?.contentHash ?? '', IDEMPOTENCY_MS, batch.windowMs],
+          ...[keys.channels.batches, batch.tenant, ...fieldsOf(batch)],
+        ],
       )) as [CreateBatchResult['kind'], string | undefined];
       switch (kind) {
         case 'created':

@@ -80,6 +80,8 @@ export function createKeys(prefix: string) {
       control: `${prefix}:control`,
       /** `LANE_ID`: a lane was added or its state changed. */
       lanes: `${prefix}:lane-changes`,
+      /** `TENANT BATCH_ID`: a batch was created and has no conductor yet. */
+      batches: `${prefix}:new-batches`,
     },
   };
 }

@@ -17,7 +17,10 @@ const PRIMING_TOKENS = 3;
  * is, and what the provider refuses costs nothing. What a request only points at (`previous_response_id`, a stored
  * prompt) cannot be counted here.
  */
-export function chargedInput(endpoint: Endpoint, body: Record<string, unknown>): ChargedInput {
+export function chargedInput(
+  endpoint: Endpoint,
+  body: Readonly<Record<string, unknown>>,
+): ChargedInput {
   const input: ChargedInput = { texts: [], fixedTokens: 0 };
   switch (endpoint) {
     case '/v1/chat/completions':

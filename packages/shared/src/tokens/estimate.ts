@@ -38,7 +38,7 @@ const TOKENIZER_TOKENS = 400;
 export function estimateTokens(
   endpoint: Endpoint,
   model: string,
-  body: Record<string, unknown>,
+  body: Readonly<Record<string, unknown>>,
 ): TokenEstimate {
   const { texts, fixedTokens } = chargedInput(endpoint, body);
   const name = encodingOf(model);

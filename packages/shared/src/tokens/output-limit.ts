@@ -7,7 +7,10 @@ export interface OutputLimit {
   choices: number;
 }
 
-export function outputLimit(endpoint: Endpoint, body: Record<string, unknown>): OutputLimit {
+export function outputLimit(
+  endpoint: Endpoint,
+  body: Readonly<Record<string, unknown>>,
+): OutputLimit {
   switch (endpoint) {
     case '/v1/chat/completions': {
       const each = count(body['max_completion_tokens']) ?? count(body['max_tokens']);

@@ -107,6 +107,45 @@ const run = async (line: number, status: 'completed' | 'failed' = 'completed') =
 };
 const countsOf = async () => (await batches.get(tenant, id))?.counts;
 
+test('lines of two batches that are settled at the same time are counted in their own, once', async () => {
+  const first = await begun(3);
+  await batches.create('batch_2', newBatch(), null);
+  const second = (await store.take(tenant, 'batch_2', 'worker_1')) as Conducting;
+  await store.begin(second, 'file-1', { total: 2, model: 'm', errors: [], errorCount: 0 });
+  await feed(first, 0, 3);
+  await store.feed(second, place(0), place(2), lines(0, 2), 8);
+  const of = stores.keys.tenant(tenant);
+  const ids = [1, 2, 3].map((line) => lineId(id, line));
+  ids.push(...[1, 2].map((line) => lineId('batch_2', line)));
+  expect(await stores.redis.zcard(of.outbox)).toBe(5);
+  expect(await stores.redis.zcard(of.expiring)).toBe(5);
+  const begins = await Promise.all(
+    ids.map(async (job, at) => stores.attempts.begin(tenant, job, 1, `same-${at}`, 'worker_1')),
+  );
+  const response = { statusCode: 200, requestId: 'r', body: '{"a":1}' };
+  const settled = { status: 'completed' as const, response, error: null, usage, costUsd: null };
+  const replies = await Promise.all(
+    begins.flatMap((begin, at) => {
+      if (begin.kind !== 'started') throw new Error(begin.kind);
+      const settle = async () =>
+        stores.attempts.settle(begin.claim, at === 1 ? { ...settled, status: 'failed' } : settled);
+      // One of them twice in the same call.
+      return at === 0 ? [settle(), settle()] : [settle()];
+    }),
+  );
+  expect(replies).toEqual(['settled', 'lost', 'settled', 'settled', 'settled', 'settled']);
+  expect(await countsOf()).toEqual({ total: 3, completed: 2, failed: 1 });
+  expect((await batches.get(tenant, 'batch_2'))?.counts).toEqual({
+    total: 2,
+    completed: 2,
+    failed: 0,
+  });
+  expect(await store.window(first)).toEqual([]);
+  expect(await store.window(second)).toEqual([]);
+  expect(await stores.redis.zcard(of.expiring)).toBe(0);
+  expect((await store.results(first, 10)).map(({ line }) => line)).toEqual([1, 2, 3]);
+});
+
 describe('creating', () => {
   test('holds the input file, and is listed newest first', async () => {
     await putFile();

@@ -52,6 +52,7 @@ describe('a good file', () => {
       url: '/v1/chat/completions',
       model: 'm',
       bodyText: body,
+      body: JSON.parse(body) as object,
     });
   });
 

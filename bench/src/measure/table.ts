@@ -1,5 +1,5 @@
-import type { Spread } from '../measure/statistics.ts';
-import type { Row } from './summary.ts';
+import type { Row } from './rows.ts';
+import type { Spread } from './statistics.ts';
 
 /** The rows as text for a terminal: median, and least and most over the rounds in parentheses. */
 export function renderTable(rows: readonly Row[]): string {
@@ -26,9 +26,9 @@ export function renderTable(rows: readonly Row[]): string {
     .join('\n');
 }
 
-function show(spread: Spread | null | undefined, unit: Row['unit'] | 'ratio'): string {
+function show(spread: Spread | null | undefined, unit: string): string {
   if (spread == null) return '–';
-  const digits = unit === 'jobs/s' ? 0 : 2;
+  const digits = unit.endsWith('/s') ? 0 : 2;
   const { median, min, max } = spread;
   if (min === max) return median.toFixed(digits);
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
