@@ -19,8 +19,7 @@ test('is replaced by the program: same process id, same arguments, same exit cod
   expect(stdout.split('\n').slice(0, -1)).toEqual([
     `pid ${pid}`,
     'arg --single-threaded-gc',
-    'arg --max-semi-space-size=16',
-    'arg --heap-growing-percent=40',
+    'arg --max-semi-space-size=32',
     'arg --conditions=source',
     `arg ${here.at('apps/cli/src/main.ts')}`,
     'arg run',
@@ -49,7 +48,7 @@ test('installs first if nothing is installed, with its output on stderr', async 
   const { code, stdout, stderr } = await here.run(here.at('bin/nightshift'), ['doctor']);
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: `ran --single-threaded-gc --max-semi-space-size=16 --heap-growing-percent=40 --conditions=source ${here.at('apps/cli/src/main.ts')} doctor\n`,
+    stdout: `ran --single-threaded-gc --max-semi-space-size=32 --conditions=source ${here.at('apps/cli/src/main.ts')} doctor\n`,
   });
   expect(stderr).toBe(`bootstrap: ${here.at('scripts/bootstrap.mjs')}\n`);
 });

@@ -63,8 +63,8 @@ const configurationFile = z.strictObject({
       batch_requests: wholePositive.default(50_000),
       upload_bytes: wholePositive.default(200_000_000),
       batch_inline_bytes: wholePositive.default(10_000_000),
-      uploads_at_once: wholePositive.default(32),
-      uploads_at_once_bytes: wholePositive.default(2_000_000_000),
+      uploads_at_once: wholePositive.default(256),
+      uploads_at_once_bytes: wholePositive.default(20_000_000_000),
     })
     .prefault({}),
   retry: z
