@@ -1,3 +1,5 @@
+import { columnsOf, createLiveBlock, type LiveOutput } from '../live-block.ts';
+
 export interface Screen {
   /** A line that stays. */
   say(line: string): void;
@@ -10,45 +12,25 @@ export interface Screen {
   readonly color: boolean;
 }
 
-export interface Output {
-  write(text: string): unknown;
-  isTTY?: boolean;
-  columns?: number;
-  hasColors?: () => boolean;
-}
-
 const PLAIN_EVERY_MS = 2000;
 const INDENT = '  ';
-/** What a terminal is taken for that tells no width, or 0. */
-const USUAL_COLUMNS = 80;
 
 /** @param now milliseconds, rising */
 export function createScreen(
-  output: Output = process.stdout,
+  output: LiveOutput = process.stdout,
   now: () => number = () => performance.now(),
 ): Screen {
   const isTerminal = output.isTTY === true;
-  let shown: readonly string[] = [];
+  const block = createLiveBlock(output);
   let lastPlain = '';
   let printedPlain = '';
   let printedAtMs = -Infinity;
 
-  const erased = (): string => {
-    if (shown.length === 0) return '';
-    // Back to the first line that is shown, and nothing from there on.
-    const up = shown.length > 1 ? `\u001B[${shown.length - 1}A` : '';
-    return `\r${up}\u001B[J`;
-  };
   return {
-    say: (line) => {
-      if (!isTerminal) output.write(`${line}\n`);
-      else output.write(`${erased()}${line}\n${shown.join('\n')}`);
-    },
+    say: block.say,
     show: (live, plain) => {
       if (isTerminal) {
-        const lines = live.map((line) => `${INDENT}${line}`);
-        output.write(`${erased()}${lines.join('\n')}`);
-        shown = lines;
+        block.show(live.map((line) => `${INDENT}${line}`));
         return;
       }
       lastPlain = plain;
@@ -58,14 +40,13 @@ export function createScreen(
       output.write(`${INDENT}${plain}\n`);
     },
     endShow: () => {
-      if (shown.length > 0) output.write('\n');
-      else if (lastPlain !== printedPlain) output.write(`${INDENT}${lastPlain}\n`);
-      shown = [];
+      if (lastPlain !== printedPlain) output.write(`${INDENT}${lastPlain}\n`);
+      block.end();
       printedPlain = lastPlain;
     },
     // A line that wraps could not be taken back.
     get columns() {
-      return (output.columns || USUAL_COLUMNS) - INDENT.length - 1;
+      return columnsOf(output) - INDENT.length - 1;
     },
     get color() {
       return isTerminal && output.hasColors?.() === true;

@@ -19,7 +19,7 @@ test('a terminal has lines that are replaced, and lines that stay above them', (
   screen.endShow();
   screen.endShow();
   expect(text()).toBe(
-    '  one\r\u001B[J  two\n  three\r\u001B[1A\u001B[J* a worker was killed\n  two\n  three\n',
+    '  one\n\u001B[1A\r\u001B[J  two\n  three\n\u001B[2A\r\u001B[J* a worker was killed\n  two\n  three\n',
   );
 });
 
