@@ -3,9 +3,8 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { startSimulator } from '@nightshift/local';
-import { missedFigures, renderFigures, type Figure } from '../measure/figures.ts';
+import { conclude, figureOf, type Figure } from '../measure/figures.ts';
 import { residentBytes, sample } from '../measure/memory.ts';
-import { writeResults } from '../measure/results.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import { startBatchStack } from '../sides/batch-stack.ts';
 import { writeInputFile } from '../validate/input-file.ts';
@@ -46,16 +45,11 @@ export async function runBegin(args: readonly string[]): Promise<number> {
         `round ${round}: bare ${bareMs.toFixed(0)} ms, begun after ${begunMs.toFixed(0)} ms; load ${loadavg()[0]?.toFixed(1)}`,
       );
     }
-    const figures = summarise(rounds);
-    console.log(
-      `\n${lines} lines, ${(size / 1e6).toFixed(0)} MB, ${options.rounds} rounds: median (least–most)\n\n${renderFigures(figures)}\n`,
-    );
-    if (options.json) {
-      console.log(`written to ${await writeResults('begin', { options, figures, rounds })}`);
-    }
-    const missed = missedFigures(figures);
-    if (missed.length > 0) console.log(`missed: ${missed.join(', ')}`);
-    return options.check && missed.length > 0 ? 1 : 0;
+    return await conclude('begin', summarise(rounds), {
+      title: `${lines} lines, ${(size / 1e6).toFixed(0)} MB, ${options.rounds} rounds: median (least–most)`,
+      options,
+      more: { rounds },
+    });
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -95,12 +89,6 @@ async function runRound(
 }
 
 function summarise(rounds: readonly BeginRound[]): Figure[] {
-  const figure = (
-    what: string,
-    unit: string,
-    read: (round: BeginRound) => number,
-    most: number | null = null,
-  ): Figure => ({ what, unit, value: spreadOf(rounds.map(read)), most });
   // The most of all rounds counts: only the last one ran to its end.
   const rise = (process: 'api' | 'worker'): Figure => {
     const value = Math.max(...rounds.map((round) => round.riseBytes[process])) / 1e6;
@@ -108,10 +96,21 @@ function summarise(rounds: readonly BeginRound[]): Figure[] {
     return { what, unit: 'MB', value: spreadOf([value]), most: BARS.riseMegabytes };
   };
   return [
-    figure('read and JSON.parse', 'ms', ({ bareMs }) => bareMs),
-    figure('last byte → in_progress', 'ms', ({ begunMs }) => begunMs),
-    figure('of this until the upload is answered', 'ms', ({ uploadTailMs }) => uploadTailMs),
-    figure('begun over bare', 'ratio', ({ begunMs, bareMs }) => begunMs / bareMs, BARS.ratio),
+    figureOf(rounds, 'read and JSON.parse', 'ms', ({ bareMs }) => bareMs),
+    figureOf(rounds, 'last byte → in_progress', 'ms', ({ begunMs }) => begunMs),
+    figureOf(
+      rounds,
+      'of this until the upload is answered',
+      'ms',
+      ({ uploadTailMs }) => uploadTailMs,
+    ),
+    figureOf(
+      rounds,
+      'begun over bare',
+      'ratio',
+      ({ begunMs, bareMs }) => begunMs / bareMs,
+      BARS.ratio,
+    ),
     rise('api'),
     rise('worker'),
   ];

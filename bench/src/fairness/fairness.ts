@@ -3,9 +3,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { eventually, startSimulator } from '@nightshift/local';
-import { missedFigures, renderFigures, type Figure } from '../measure/figures.ts';
-import { writeResults } from '../measure/results.ts';
-import { spreadOf } from '../measure/statistics.ts';
+import { conclude, figureOf, type Figure } from '../measure/figures.ts';
 import { startBatchStack, type BatchStack } from '../sides/batch-stack.ts';
 import { writeInputFile } from '../validate/input-file.ts';
 import { parseFairnessOptions, type FairnessOptions } from './options.ts';
@@ -45,17 +43,12 @@ export async function runFairness(args: readonly string[]): Promise<number> {
         `round ${round}: alone ${aloneMs.toFixed(0)} ms, beside the large one ${besideMs.toFixed(0)} ms, which got ${largeLines} lines done meanwhile; load ${loadavg()[0]?.toFixed(1)}`,
       );
     }
-    const figures = summarise(rounds);
     const { small, large, latencyMs } = options;
-    console.log(
-      `\n${small} lines beside ${large} in one lane, ${latencyMs} ms a call, ${options.rounds} rounds: median (least–most)\n\n${renderFigures(figures)}\n`,
-    );
-    if (options.json) {
-      console.log(`written to ${await writeResults('fairness', { options, figures, rounds })}`);
-    }
-    const missed = missedFigures(figures);
-    if (missed.length > 0) console.log(`missed: ${missed.join(', ')}`);
-    return options.check && missed.length > 0 ? 1 : 0;
+    return await conclude('fairness', summarise(rounds), {
+      title: `${small} lines beside ${large} in one lane, ${latencyMs} ms a call, ${options.rounds} rounds: median (least–most)`,
+      options,
+      more: { rounds },
+    });
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -101,15 +94,15 @@ async function finishingMs(ours: BatchStack, fileId: string): Promise<number> {
 }
 
 function summarise(rounds: readonly FairnessRound[]): Figure[] {
-  const figure = (
-    what: string,
-    unit: string,
-    read: (round: FairnessRound) => number,
-    most: number | null = null,
-  ): Figure => ({ what, unit, value: spreadOf(rounds.map(read)), most });
   return [
-    figure('small batch alone', 's', ({ aloneMs }) => aloneMs / 1000),
-    figure('small batch beside the large one', 's', ({ besideMs }) => besideMs / 1000),
-    figure('beside over alone', 'ratio', ({ aloneMs, besideMs }) => besideMs / aloneMs, BARS.ratio),
+    figureOf(rounds, 'small batch alone', 's', ({ aloneMs }) => aloneMs / 1000),
+    figureOf(rounds, 'small batch beside the large one', 's', ({ besideMs }) => besideMs / 1000),
+    figureOf(
+      rounds,
+      'beside over alone',
+      'ratio',
+      ({ aloneMs, besideMs }) => besideMs / aloneMs,
+      BARS.ratio,
+    ),
   ];
 }

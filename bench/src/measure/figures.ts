@@ -1,4 +1,5 @@
-import type { Spread } from './statistics.ts';
+import { writeResults } from './results.ts';
+import { spreadOf, type Spread } from './statistics.ts';
 
 /** One line of what is printed when there is nothing to be compared with. */
 export interface Figure {
@@ -9,8 +10,38 @@ export interface Figure {
   most: number | null;
 }
 
+/** What `read` says of every round. */
+export function figureOf<Round>(
+  rounds: readonly Round[],
+  what: string,
+  unit: string,
+  read: (round: Round) => number,
+  most: number | null = null,
+): Figure {
+  return { what, unit, value: spreadOf(rounds.map(read)), most };
+}
+
+/** Prints the figures under a title, writes them when that is asked for, and says what missed. Resolves to the exit code. */
+export async function conclude(
+  name: string,
+  figures: readonly Figure[],
+  {
+    title = '',
+    options,
+    more,
+  }: { title?: string; options: { json: boolean; check: boolean }; more: object },
+): Promise<number> {
+  console.log(`${title === '' ? '' : `\n${title}\n`}\n${renderFigures(figures)}\n`);
+  if (options.json) {
+    console.log(`written to ${await writeResults(name, { options, figures, ...more })}`);
+  }
+  const missed = figures.filter((figure) => !isMet(figure)).map(({ what }) => what);
+  if (missed.length > 0) console.log(`missed: ${missed.join(', ')}`);
+  return options.check && missed.length > 0 ? 1 : 0;
+}
+
 /** Median, least and most, and whether the median is within its bar. A figure that is not a number misses it. */
-export function renderFigures(figures: readonly Figure[]): string {
+function renderFigures(figures: readonly Figure[]): string {
   const width = Math.max(...figures.map(({ what, unit }) => `${what}, ${unit}`.length));
   return figures
     .map(({ what, unit, value, most }) => {
@@ -23,10 +54,6 @@ export function renderFigures(figures: readonly Figure[]): string {
       return `${`${what}, ${unit}`.padEnd(width)}   ${shown}${bar}`;
     })
     .join('\n');
-}
-
-export function missedFigures(figures: readonly Figure[]): string[] {
-  return figures.filter((figure) => !isMet(figure)).map(({ what }) => what);
 }
 
 function isMet({ value, most }: Pick<Figure, 'value' | 'most'>): boolean {

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { startSimulator } from '@nightshift/local';
-import { missedFigures, renderFigures, type Figure } from '../measure/figures.ts';
+import { conclude, type Figure } from '../measure/figures.ts';
 import { residentBytes, sample } from '../measure/memory.ts';
-import { writeResults } from '../measure/results.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import { startBatchStack } from '../sides/batch-stack.ts';
 import { writeInputFile } from '../validate/input-file.ts';
@@ -35,14 +34,7 @@ export async function runMemory(args: readonly string[]): Promise<number> {
       small: await runFile(folder, options.small),
       large: await runFile(folder, options.large),
     };
-    const figures = summarise(runs, options);
-    console.log(`\n${renderFigures(figures)}\n`);
-    if (options.json) {
-      console.log(`written to ${await writeResults('memory', { options, figures, runs })}`);
-    }
-    const missed = missedFigures(figures);
-    if (missed.length > 0) console.log(`missed: ${missed.join(', ')}`);
-    return options.check && missed.length > 0 ? 1 : 0;
+    return await conclude('memory', summarise(runs, options), { options, more: { runs } });
   } finally {
     await rm(folder, { recursive: true });
   }
