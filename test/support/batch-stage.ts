@@ -45,6 +45,7 @@ export interface BatchStage<Served = RedisHandle> {
   lines(fileId: string | null | undefined): Promise<ResultLine[]>;
   /** The worker that took the batch last, if it lives. */
   conductorOf(id: string): Child | undefined;
+  isOver(id: string): Promise<boolean>;
   /** A call that no SDK knows. */
   call(path: string, body?: unknown): Promise<Response>;
   latency(ms: number): Promise<void>;
@@ -114,7 +115,8 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
   const reaches: BatchStage['reaches'] = async (id, what, timeoutMs = 60_000) =>
     eventually(
       async () => {
-        const batch = await client.batches.retrieve(id);
+        // A retry waits for seconds, in which a whole batch may pass.
+        const batch = await client.batches.retrieve(id, { maxRetries: 0 });
         return what(batch) || ended.has(batch.status) ? batch : undefined;
       },
       { timeoutMs, intervalMs: 50, describe: `batch ${id}` },
@@ -147,6 +149,7 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
       const last = taken.toSorted((a, b) => a.epoch - b.epoch).at(-1)?.worker;
       return last?.exit === null ? last : undefined;
     },
+    isOver: async (id) => ended.has((await client.batches.retrieve(id)).status),
     upload: async (text, name = 'input.jsonl') => {
       const file = await toFile(Buffer.from(text), name);
       const { id } = await client.files.create({ file, purpose: 'batch' });
