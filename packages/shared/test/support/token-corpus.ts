@@ -17,14 +17,25 @@ interface KindOfText {
 const file = new URL('./token-corpus.json', import.meta.url);
 const corpus = JSON.parse(readFileSync(file, 'utf8')) as readonly KindOfText[];
 
+const tables = { o200k_base: o200k, cl100k_base: cl100k };
+
 /** OpenAI's own algorithm, byte by byte: slow, and what ours is measured against. */
 const originals: Record<EncodingName, Tiktoken> = {
-  o200k_base: new Tiktoken(o200k),
-  cl100k_base: new Tiktoken(cl100k),
+  o200k_base: new Tiktoken(tables.o200k_base),
+  cl100k_base: new Tiktoken(tables.cl100k_base),
 };
 
 export const trueTokens = (name: EncodingName, text: string): number =>
   originals[name].encode(text, [], []).length;
+
+/** The published ranks of all entries that are whole characters: the table is one line, from rank 0. */
+export function originalRanks(name: EncodingName): Map<string, number> {
+  const [, first, ...entries] = tables[name].bpe_ranks.split(' ');
+  const ranks = entries.map(
+    (entry, at) => [Buffer.from(entry, 'base64').toString(), Number(first) + at] as const,
+  );
+  return new Map(ranks.filter(([text]) => !text.includes('\uFFFD')));
+}
 
 export function loadedEncoding(name: EncodingName): Encoding {
   const encoding = encodingNow(name);

@@ -4,10 +4,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { countTokens } from '../../src/tokens/count-tokens.ts';
 import { loadEncoding } from '../../src/tokens/encoding.ts';
 import { ruleTokens } from '../../src/tokens/rule.ts';
+import { NO_RANK, rankOf } from '../../src/tokens/vocabulary.ts';
 import {
   accuracyRow,
   loadedEncoding,
   measureAccuracy,
+  originalRanks,
   trueTokens,
 } from '../support/token-corpus.ts';
 
@@ -41,6 +43,32 @@ describe('on the corpus', () => {
   test('the page says what was measured', () => {
     for (const accuracy of measureAccuracy()) expect(page).toContain(accuracyRow(accuracy));
   });
+});
+
+test.each(['o200k_base', 'cl100k_base'] as const)('%s cuts any text without a rest', (name) => {
+  const { pieces } = loadedEncoding(name);
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+      expect((text.match(pieces) ?? []).join('')).toBe(text);
+    }),
+  );
+  for (const text of ['\uD800', 'a\uDC00\uD800 ', ' \r\n\t ', "it's", "'s", '\u0000\uFFFF']) {
+    expect((text.match(pieces) ?? []).join('')).toBe(text);
+  }
+});
+
+test.each(['o200k_base', 'cl100k_base'] as const)('every text of %s has its own rank', (name) => {
+  const { vocabulary } = loadedEncoding(name);
+  const ranks = originalRanks(name);
+  expect(vocabulary.size).toBe(ranks.size);
+  const wrong = [...ranks].filter(
+    ([text, rank]) => rankOf(vocabulary, ` ${text}`, 1, text.length + 1) !== rank,
+  );
+  expect(wrong).toEqual([]);
+  const absent = [...ranks.keys()]
+    .map((text) => `${text}\u0001`)
+    .filter((text) => !ranks.has(text));
+  expect(absent.filter((text) => rankOf(vocabulary, text, 0, text.length) !== NO_RANK)).toEqual([]);
 });
 
 describe('countTokens', () => {
