@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { startProcess, startSimulator } from '@nightshift/local';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { deliveryId, isSettled, newJobId, type Job, type NewJob } from '@nightshift/shared/job';
-import { laneOf } from '@nightshift/shared/lane';
+import { laneOf, type Lane } from '@nightshift/shared/lane';
 import {
   connectRedis,
   createJobStore,
@@ -23,6 +23,21 @@ export interface Call {
   outcome: string;
   client_aborted: boolean;
 }
+
+const newJob = (lane: Lane, body: string): NewJob => ({
+  tenant: 'default',
+  endpoint: '/v1/chat/completions',
+  model: lane.model,
+  laneId: lane.id,
+  body,
+  priority: 'interactive',
+  metadata: {},
+  maxAttempts: 8,
+  runAtMs: null,
+  expiresAfterMs: null,
+  retryOf: null,
+  tokens: null,
+});
 
 /** What an API does, without one: accepts jobs and watches them. Its keys have a prefix of their own. */
 export async function createSubmitter(
@@ -52,21 +67,7 @@ export async function createSubmitter(
       messages: [{ role: 'user', content }],
       metadata: { marker: id },
     });
-    const job: NewJob = {
-      tenant: 'default',
-      endpoint: '/v1/chat/completions',
-      model,
-      laneId: lane.id,
-      body,
-      priority: 'interactive',
-      metadata: {},
-      maxAttempts: 8,
-      runAtMs: null,
-      expiresAfterMs: null,
-      retryOf: null,
-      tokens: null,
-      ...fields,
-    };
+    const job: NewJob = { ...newJob(lane, body), ...fields };
     const accepted = await jobs.accept(id, job, null);
     if (accepted.kind === 'accepted' && accepted.dueAtMs <= accepted.nowMs) {
       deliveries.push(lane.id, job.priority, {
@@ -76,6 +77,29 @@ export async function createSubmitter(
       });
     }
     return id;
+  };
+  /** Jobs of a lane that travel as one delivery, as lines of a batch may; each with a model of its own in its body. */
+  const submitBundle = async (laneModel: string, models: readonly string[]): Promise<string[]> => {
+    const lane = laneOf('default', laneModel, 'default');
+    const accepted: string[] = [];
+    for (const model of models) {
+      const id = newJobId();
+      const messages = [{ role: 'user', content: 'hello' }];
+      const body = JSON.stringify({ model, messages, metadata: { marker: id } });
+      await jobs.accept(id, { ...newJob(lane, body), priority: 'bulk' }, null);
+      accepted.push(id);
+    }
+    await lanes.register(lane);
+    const sent = accepted.map((id) => ({ deliveryId: deliveryId(id, 1), tokens: null }));
+    await jobs.confirmDeliveries(
+      'default',
+      sent.map((delivery) => delivery.deliveryId),
+    );
+    const [first, ...others] = sent;
+    if (first !== undefined) {
+      await queues.add(lane.id, 'bulk', [{ ...first, others, tenant: 'default' }]);
+    }
+    return accepted;
   };
   const get = async (id: string): Promise<Job> => {
     const job = await jobs.get('default', id);
@@ -90,6 +114,8 @@ export async function createSubmitter(
     lanes,
     prefix,
     submit,
+    submitBundle,
+    counts: async (model: string) => queues.counts(laneOf('default', model, 'default').id),
     get,
     laneId: (model: string) => laneOf('default', model, 'default').id,
     /** The job once it is settled; falsy before, for `eventually`. */

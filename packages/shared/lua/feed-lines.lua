@@ -3,7 +3,8 @@
 
 KEYS  1 batch  2 window  3 outbox  4 expiring  then the record of each line
 ARGV  1 tenant  2 epoch  3 lines fed before  4 last line read  5 its end in bytes  6 outbox grace in ms
-      then for each line, of which there are at most 1000: how many values follow  id  record field, value, …
+      then for each line, of which there are at most 1000: how many values follow  id  its outbox entry, or '' for
+      one that stands in the entry of another  record field, value, …
 
 Returns  { 'fed', expires_at } | { 'lost' }   lost: another conductor, another place, or no longer in progress
 
@@ -17,22 +18,25 @@ if r[1] ~= ARGV[2] or r[2] ~= 'in_progress' or r[3] ~= ARGV[3] then return { 'lo
 local now = now_ms()
 local at, due = whole(now), whole(now + ARGV[6])
 local arg, lines = 7, 0
-local ids, deliveries, expiries = {}, {}, {}
+local ids, entries, expiries = {}, {}, {}
 for key = 5, #KEYS do
   local last = arg + tonumber(ARGV[arg])
-  local id = ARGV[arg + 1]
+  local id, entry = ARGV[arg + 1], ARGV[arg + 2]
   redis.call('HSET', KEYS[key], 'v', '1', 'id', id, 'tenant', ARGV[1], 'status', 'queued', 'attempts', '0', 'calls', '0',
     'rescues', '0', 'generation', '0', 'delivery', '1', 'created_at', at, 'seq', '1', 'events', '', 'expires_at', r[4],
-    'batch', KEYS[1], unpack(ARGV, arg + 2, last))
+    'batch', KEYS[1], unpack(ARGV, arg + 3, last))
   arg = last + 1
   lines = lines + 1
   ids[lines] = id
-  deliveries[2 * lines - 1], deliveries[2 * lines] = due, id .. '.1'
+  if entry ~= '' then
+    entries[#entries + 1] = due
+    entries[#entries + 1] = entry
+  end
   expiries[2 * lines - 1], expiries[2 * lines] = r[4], id
 end
 if lines > 0 then
   redis.call('SADD', KEYS[2], unpack(ids))
-  redis.call('ZADD', KEYS[3], unpack(deliveries))
+  redis.call('ZADD', KEYS[3], unpack(entries))
   redis.call('ZADD', KEYS[4], unpack(expiries))
 end
 redis.call('HSET', KEYS[1], 'fed', whole(ARGV[3] + lines), 'read_line', ARGV[4], 'read_bytes', ARGV[5])

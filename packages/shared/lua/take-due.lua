@@ -4,7 +4,7 @@
 KEYS  1 outbox
 ARGV  1 most entries  2 hold in ms
 
-Returns  { entry, … }   each 'JOB_ID.DELIVERY'
+Returns  { entry, … }   each 'JOB_ID.DELIVERY', for a bundle several of them with spaces between
 
 A taken entry comes back after the hold unless the taker removes it: a sweeper that dies loses nothing. ]]
 --#include lib/time

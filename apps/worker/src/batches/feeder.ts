@@ -1,14 +1,15 @@
 import { routeModel } from '@nightshift/shared/config';
-import { deliveryId, type TokenCounts } from '@nightshift/shared/job';
+import { outboxEntry, type TokenCounts } from '@nightshift/shared/job';
 import { laneOf } from '@nightshift/shared/lane';
 import {
-  lineId,
+  firstDelivery,
   type ConductedBatch,
   type Conducting,
   type FedLine,
   type InputPlace,
 } from '@nightshift/shared/redis';
 import { estimateTokens } from '@nightshift/shared/tokens';
+import { createBundles } from './bundles.ts';
 import type { ConductorDependencies } from './conductor.ts';
 import { readRequests, type InputRequestLine } from './input-reader.ts';
 import { linesToFeed } from './line-window.ts';
@@ -29,9 +30,10 @@ export function createFeeder(
   conducting: Conducting,
   { batch, place: start }: ConductedBatch,
   input: string,
-  { store, lanes, queues, jobs, blobs, configuration }: ConductorDependencies,
+  { store, lanes, queues, jobs, blobs, configuration, clock }: ConductorDependencies,
 ): Feeder {
   const requests = readRequests(blobs, input, batch.endpoint, start);
+  const bundles = createBundles<FedLine>(clock.monotonic);
   let readFed = start.fed;
   let averageBytes = 1000;
 
@@ -59,6 +61,7 @@ export function createFeeder(
 
   return {
     feed: async (place, outstanding) => {
+      bundles.settled(place.fed - outstanding);
       const room = linesToFeed(outstanding, averageBytes, batch.counts.total - place.fed);
       if (room === 0) return 0;
       const lines = await next(place, {
@@ -68,17 +71,17 @@ export function createFeeder(
       if (lines.length === 0) return 0;
       const bytes = lines.reduce((sum, { body }) => sum + body.length, 0);
       averageBytes = 0.8 * averageBytes + (0.2 * bytes) / lines.length;
-      const fed = await Promise.all(lines.map(async (line) => lineOf(line)));
+      const cut = bundles.cut(await Promise.all(lines.map(async (line) => lineOf(line))));
       const isFed = await store.feed(
         conducting,
         place,
         after(place, lines),
-        fed,
+        cut,
         configuration.retry.maxAttempts,
       );
       if (!isFed) throw new Error('the batch is not in progress here any more');
       readFed += lines.length;
-      await deliver(fed);
+      await deliver(cut);
       return lines.length;
     },
 
@@ -115,19 +118,22 @@ export function createFeeder(
   }
 
   /** Puts fed lines into their queues; what fails stands in the outbox, and a sweep delivers it. */
-  async function deliver(lines: readonly FedLine[]): Promise<void> {
+  async function deliver(cut: readonly (readonly FedLine[])[]): Promise<void> {
     const { tenant, id } = conducting;
-    for (const [laneId, own] of Map.groupBy(lines, (line) => line.laneId)) {
-      const deliveries = own.map(({ line, tokens }) => ({
-        deliveryId: deliveryId(lineId(id, line), 1),
-        tenant,
-        tokens,
-        flow: `${tenant}/${id}`,
-      }));
-      await queues.add(laneId, 'bulk', deliveries);
+    for (const [laneId, own] of Map.groupBy(cut, ([first]) => first?.laneId ?? '')) {
+      const sent = own.map((bundle) =>
+        bundle.map(({ line, tokens }) => ({ deliveryId: firstDelivery(id, line), tokens })),
+      );
+      await queues.add(
+        laneId,
+        'bulk',
+        sent.flatMap(([first, ...others]) =>
+          first === undefined ? [] : [{ ...first, others, tenant, flow: `${tenant}/${id}` }],
+        ),
+      );
       await jobs.confirmDeliveries(
         tenant,
-        deliveries.map((delivery) => delivery.deliveryId),
+        sent.map((bundle) => outboxEntry(bundle.map(({ deliveryId }) => deliveryId))),
       );
     }
   }

@@ -13,6 +13,7 @@ import type { Outcome } from '../attempt/outcome.ts';
 import {
   runAttempt,
   type AttemptDependencies,
+  type DeliveryEnd,
   type LaneAccess,
   type Reservation,
 } from '../attempt/run-attempt.ts';
@@ -32,10 +33,12 @@ const LOCK = { lockDuration: 24_000, lockRenewTime: 2000, stalledInterval: 1500 
 /** A reader whose jobs end all the time looks by itself; one with long calls is woken this often at most. */
 const WAKE_MS = 250;
 
+const tokenCounts = z.tuple([z.number(), z.number().nullable(), z.number()]);
 const deliveryData = z.object({
   v: z.literal(1),
   tenant: z.string(),
-  tokens: z.tuple([z.number(), z.number().nullable(), z.number()]).optional(),
+  tokens: tokenCounts.optional(),
+  bundle: z.array(z.tuple([z.string(), tokenCounts.nullable()])).optional(),
 });
 
 export interface LaneWorkerOptions {
@@ -61,6 +64,7 @@ export interface LaneWorker {
   rebalance(): void;
   /** Calls and refusals since the last time. */
   takeCalls(): LaneCalls;
+  /** Takes and calls no more; what is called comes back. */
   pause(): void;
   close(): Promise<void>;
 }
@@ -69,8 +73,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const { lane, provider, lanes, pacer, needs, slots, stopping, attempt } = options;
   const { clock, logger } = attempt;
   const gate = createLaneGate(clock, stopping);
+  /** Before it stops: calls in flight come back, and no other is made. */
+  const leaving = new AbortController();
   const held: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  /** Entries of its queue that are not over, and the deliveries in them; how many the last entry held. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  const running: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  const bundleSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
@@ -80,11 +89,12 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     tokens: TokenCounts | null,
   ): Promise<Reservation | 'not_now'> => {
     for (;;) {
+      if (leaving.signal.aborted) return 'not_now';
       const admission = await gate.admit();
       if (admission.kind === 'not_now') return 'not_now';
       let release: () => void;
       try {
-        release = await slots.take(priority, stopping);
+        release = await slots.take(priority, leaving.signal);
       } catch {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';
@@ -184,17 +194,37 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     },
   });
 
-  const run = async (
-    job: Job<DeliveryData>,
-    priority: Priority,
-  ): Promise<'finished' | 'back_to_head'> => {
+  /** A bundle goes back to its queue as a whole: those of it that are over are passed by when it is taken again. */
+  const run = async (job: Job<DeliveryData>, priority: Priority): Promise<DeliveryEnd> => {
     taken[priority] += 1;
     try {
-      const { jobId, delivery } = parseDeliveryId(job.id ?? '');
-      const { tenant, tokens } = deliveryData.parse(job.data);
+      const {
+        tenant,
+        tokens = null,
+        bundle = [[job.id ?? '', tokens]],
+      } = deliveryData.parse(job.data);
+      bundleSizes[priority] = bundle.length;
+      running[priority] += bundle.length;
+      const ends = await Promise.all(
+        bundle.map(async ([id, tokensOfOne]) => runOne(tenant, id, tokensOfOne, priority)),
+      );
+      return ends.every((end) => end === 'finished') ? 'finished' : 'back_to_head';
+    } catch (error) {
+      return await broke(job.id, error);
+    } finally {
+      taken[priority] -= 1;
+    }
+  };
+  const runOne = async (
+    tenant: string,
+    id: string,
+    tokens: TokenCounts | null,
+    priority: Priority,
+  ): Promise<DeliveryEnd> => {
+    try {
       return await runAttempt(
-        { tenant, jobId, delivery },
-        access(priority, tokens ?? null),
+        { tenant, ...parseDeliveryId(id) },
+        access(priority, tokens),
         stopping,
         {
           ...attempt,
@@ -205,13 +235,16 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         },
       );
     } catch (error) {
-      // A defect: the delivery goes round again, and the record counts how often its worker gave up on it.
-      logger.error({ err: error, delivery: job.id, laneId: lane.id }, 'attempt.broke');
-      await clock.sleep(1000, stopping).catch(() => undefined);
-      return 'back_to_head';
+      return await broke(id, error);
     } finally {
-      taken[priority] -= 1;
+      running[priority] -= 1;
     }
+  };
+  /** A defect: the delivery goes round again, and the record counts how often its worker gave up on it. */
+  const broke = async (delivery: string | undefined, error: unknown): Promise<DeliveryEnd> => {
+    logger.error({ err: error, delivery, laneId: lane.id }, 'attempt.broke');
+    await clock.sleep(1000, stopping).catch(() => undefined);
+    return 'back_to_head';
   };
 
   const readers = priorities.map((priority) => {
@@ -287,13 +320,15 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
 
   /**
    * Each reader may take as many as it holds slots and slots are free: what is taken beyond that would wait
-   * here while another process could have run it. BullMQ looks at a higher number only when one of its jobs ends, so a
-   * reader that stood at its limit is woken.
+   * here while another process could have run it. Of bundles one more, since the calls of one do not end all at once.
+   * BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken.
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const room = Math.min(slots.free(priority), pacer.room(priority));
-      const limit = gate.probing ? 1 : Math.max(1, held[priority] + room);
+      const size = bundleSizes[priority];
+      const spare = room + held[priority] - running[priority] + size - 1;
+      const limit = gate.probing ? 1 : Math.max(1, taken[priority] + Math.ceil(spare / size));
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {
@@ -317,6 +352,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       return now;
     },
     pause: () => {
+      leaving.abort(new Error('the worker stops'));
       clearTimeout(timer);
       for (const { worker } of readers) void worker.pause(true);
     },

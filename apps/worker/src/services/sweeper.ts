@@ -49,11 +49,11 @@ export function createSweeper({
         await queues.add(
           first.laneId,
           first.priority,
-          group.map(({ deliveryId, tokens }) => ({ deliveryId, tenant, tokens })),
+          group.map(({ deliveryId, tokens, others }) => ({ deliveryId, tenant, tokens, others })),
         );
         await jobs.confirmDeliveries(
           tenant,
-          group.map(({ deliveryId }) => deliveryId),
+          group.map(({ entry }) => entry),
         );
       }
       if (due.length < MOST_AT_ONCE) return;

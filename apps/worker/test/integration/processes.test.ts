@@ -101,6 +101,70 @@ describe('worker processes', () => {
     expect(stats.max_in_flight).toBe(5);
   });
 
+  it('runs what travels in a bundle, each as itself, in its slots', async () => {
+    await slow(20);
+    await startWorker({ WORKER_CONCURRENCY: '3' });
+    const models = [
+      'sim-ok',
+      'sim-400',
+      'sim-fail-2',
+      ...Array.from({ length: 9 }, () => 'sim-ok'),
+    ];
+    const ids = await submitter.submitBundle('sim-ok', models);
+    const jobs = await Promise.all(ids.map(settled));
+    expect(jobs.map(({ status, attempts }) => [status, attempts])).toEqual(
+      models.map((model) => {
+        if (model === 'sim-fail-2') return ['completed', 3];
+        return [model === 'sim-ok' ? 'completed' : 'failed', 1];
+      }),
+    );
+    expect((await provider.calls()).length).toBe(models.length + 2);
+    const stats = (await (
+      await fetch(provider.url.replace('/v1', '/_simulator/stats'))
+    ).json()) as { max_in_flight: number };
+    expect(stats.max_in_flight).toBeLessThanOrEqual(3);
+    await eventually(async () => {
+      const { queued, inFlight } = await submitter.counts('sim-ok');
+      return queued.bulk + inFlight === 0;
+    });
+  });
+
+  it('hands over the rest of a bundle on SIGTERM, and repeats nothing of it', async () => {
+    await slow(1000);
+    const first = await startWorker({ WORKER_CONCURRENCY: '4' });
+    const ids = await submitter.submitBundle(
+      'sim-ok',
+      Array.from({ length: 10 }, () => 'sim-ok'),
+    );
+    await eventually(async () => (await provider.calls()).length >= 4);
+    expect((await submitter.counts('sim-ok')).inFlight).toBe(10);
+    expect(await first.stop()).toMatchObject({ code: 0 });
+    expect((await submitter.counts('sim-ok')).queued.bulk).toBe(10);
+    await slow(0);
+    await startWorker();
+    for (const id of ids)
+      expect(await settled(id)).toMatchObject({ status: 'completed', attempts: 1 });
+    expect(await provider.calls()).toHaveLength(10);
+  });
+
+  it('repeats of a killed worker’s bundle only what was in flight', async () => {
+    await slow(1000);
+    const first = await startWorker({ WORKER_CONCURRENCY: '4' });
+    const ids = await submitter.submitBundle(
+      'sim-ok',
+      Array.from({ length: 12 }, () => 'sim-ok'),
+    );
+    // Some have ended, four are called, some wait.
+    await eventually(async () => (await provider.calls()).length >= 8);
+    await startWorker({ WORKER_CONCURRENCY: '4' });
+    await first.kill9();
+    await slow(0);
+    for (const id of ids) expect((await settled(id)).status).toBe('completed');
+    const calls = await provider.calls();
+    expect(calls.length - ids.length).toBeGreaterThanOrEqual(1);
+    expect(calls.length - ids.length).toBeLessThanOrEqual(4);
+  });
+
   it('delivers what an API accepted and did not live to put into a queue', async () => {
     await startWorker();
     const { jobs, laneId } = submitter;

@@ -1,5 +1,5 @@
 import { Queue, type RedisClient } from 'bullmq';
-import { priorities, type Priority, type TokenCounts } from '../job/index.ts';
+import { bundleId, bundleSize, priorities, type Priority, type TokenCounts } from '../job/index.ts';
 import type { FairShare, Keys, RedisConnection } from '../redis/index.ts';
 import { gatherQueueScripts } from './gather-scripts.ts';
 
@@ -9,6 +9,8 @@ export interface DeliveryData {
   tenant: string;
   /** For the worker that reserves its call. */
   tokens?: TokenCounts;
+  /** The deliveries of a bundle, all of them; its id is `bundleId` of theirs. */
+  bundle?: readonly (readonly [deliveryId: string, tokens: TokenCounts | null])[];
 }
 
 export interface Delivery {
@@ -17,10 +19,15 @@ export interface Delivery {
   tokens: TokenCounts | null;
   /** What shares the lane as one: a batch, or by default all of a tenant's single jobs. */
   flow?: string;
+  /** Those that travel with it as a bundle, for the same lane. */
+  others?: readonly { deliveryId: string; tokens: TokenCounts | null }[];
 }
 
 /** Larger pieces hold up the other commands of the connection. */
 const MOST_AT_ONCE = 500;
+
+/** Of longer queues the rest counts as bundles of the same average size. */
+const LAST_COUNTED = '999';
 
 /** Options of every BullMQ object of a lane: its own prefix, and with it its own hash tag. */
 export function laneQueueOptions(keys: Keys, laneId: string, redis: RedisConnection) {
@@ -78,12 +85,11 @@ export function createLaneQueues({
         const places = await share(priority)?.places(laneId, priority, page);
         // Not addBulk: its pipeline would keep them single.
         await Promise.all(
-          page.map(async ({ deliveryId, tenant, tokens }, at) =>
-            queue.add(
-              'job',
-              { v: 1, tenant, ...(tokens !== null && { tokens }) },
-              { jobId: deliveryId, ...(places !== undefined && { priority: places[at] ?? 1 }) },
-            ),
+          page.map(async (delivery, at) =>
+            queue.add('job', dataOf(delivery), {
+              jobId: bundleId(idsOf(delivery)),
+              ...(places !== undefined && { priority: places[at] ?? 1 }),
+            }),
           ),
         );
       }
@@ -91,15 +97,24 @@ export function createLaneQueues({
 
     counts: async (laneId: string): Promise<QueueCounts> => {
       const [interactive, bulk] = await Promise.all(
-        priorities.map(async (priority) =>
-          queueOf(laneId, priority).getJobCounts('waiting', 'prioritized', 'active'),
-        ),
+        priorities.map(async (priority) => {
+          const queue = queueOf(laneId, priority);
+          const counts = await queue.getJobCounts('waiting', 'prioritized', 'active');
+          const [waiting, prioritized, active] = await Promise.all([
+            redis.lrange(queue.toKey('wait'), 0, LAST_COUNTED),
+            redis.zrange(queue.toKey('prioritized'), 0, LAST_COUNTED),
+            redis.lrange(queue.toKey('active'), 0, LAST_COUNTED),
+          ]);
+          const { waiting: waits = 0, prioritized: places = 0, active: runs = 0 } = counts;
+          return {
+            queued: deliveriesIn(waits, waiting) + deliveriesIn(places, prioritized),
+            inFlight: deliveriesIn(runs, active),
+          };
+        }),
       );
-      const waiting = (counts: typeof bulk): number =>
-        (counts?.['waiting'] ?? 0) + (counts?.['prioritized'] ?? 0);
       return {
-        queued: { interactive: waiting(interactive), bulk: waiting(bulk) },
-        inFlight: (interactive?.['active'] ?? 0) + (bulk?.['active'] ?? 0),
+        queued: { interactive: interactive?.queued ?? 0, bulk: bulk?.queued ?? 0 },
+        inFlight: (interactive?.inFlight ?? 0) + (bulk?.inFlight ?? 0),
       };
     },
 
@@ -126,4 +141,23 @@ export function createLaneQueues({
       queues.clear();
     },
   };
+}
+
+function idsOf({ deliveryId, others = [] }: Delivery): string[] {
+  return [deliveryId, ...others.map((other) => other.deliveryId)];
+}
+
+function dataOf({ deliveryId, tenant, tokens, others }: Delivery): DeliveryData {
+  if (others === undefined || others.length === 0) {
+    return { v: 1, tenant, ...(tokens !== null && { tokens }) };
+  }
+  const all = [{ deliveryId, tokens }, ...others];
+  return { v: 1, tenant, bundle: all.map((each) => [each.deliveryId, each.tokens]) };
+}
+
+/** How many deliveries a list of a queue holds, of which these are the first entries. */
+function deliveriesIn(entries: number, first: readonly string[]): number {
+  if (first.length === 0) return entries;
+  const deliveries = first.reduce((sum, id) => sum + bundleSize(id), 0);
+  return Math.round((deliveries * Math.max(entries, first.length)) / first.length);
 }

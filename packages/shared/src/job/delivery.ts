@@ -12,6 +12,25 @@ export function deliveryId(jobId: string, delivery: number): string {
   return `${jobId}.${delivery}`;
 }
 
+/**
+ * A bundle is one appearance in a queue for several lines of a batch that come to their turn within the same moment.
+ * Each keeps its own delivery; `FIRST+OTHERS` is what they are called together, and of one by itself its id.
+ */
+export function bundleId(deliveryIds: readonly string[]): string {
+  const [first = ''] = deliveryIds;
+  return deliveryIds.length === 1 ? first : `${first}+${deliveryIds.length - 1}`;
+}
+
+/** What stands in the outbox for deliveries that travel together. */
+export function outboxEntry(deliveryIds: readonly string[]): string {
+  return deliveryIds.join(' ');
+}
+
+/** How many deliveries a queue's entry of this id stands for. */
+export function bundleSize(id: string): number {
+  return 1 + Number(/\+([1-9]\d{0,3})$/.exec(id)?.[1] ?? 0);
+}
+
 export function parseDeliveryId(id: string): { jobId: string; delivery: number } {
   const [, jobId, delivery] = /^(.+)\.([1-9]\d{0,14})$/s.exec(id) ?? [];
   if (jobId === undefined) throw new Error(`delivery id must be JOB_ID.NUMBER, got ${id}`);

@@ -1,4 +1,11 @@
-export { deliveryId, parseDeliveryId, type TokenCounts } from './delivery.ts';
+export {
+  bundleId,
+  bundleSize,
+  deliveryId,
+  outboxEntry,
+  parseDeliveryId,
+  type TokenCounts,
+} from './delivery.ts';
 export {
   endpoints,
   isSettled,

@@ -61,11 +61,14 @@ export interface Release {
 
 /** A delivery that is to be put into its queue. */
 export interface DueDelivery {
+  /** What stands for it in the outbox, to be confirmed. */
+  entry: string;
   deliveryId: string;
-  jobId: string;
+  tokens: TokenCounts | null;
+  /** Those that travel with it as a bundle. */
+  others: readonly { deliveryId: string; tokens: TokenCounts | null }[];
   laneId: string;
   priority: Priority;
-  tokens: TokenCounts | null;
 }
 
 export type AttemptStore = ReturnType<typeof createAttemptStore>;
@@ -221,33 +224,44 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     },
 
     /**
-     * Deliveries of a tenant whose instant has come, for a while; see take-due.lua. One whose job has moved on is
-     * removed on the way.
+     * Deliveries of a tenant whose instant has come, for a while; see take-due.lua. One whose jobs have all moved on is
+     * removed on the way; while one of them has not, the bundle stays what it was, and with it its name.
      */
     takeDue: async (tenant: string, limit: number, holdMs: number): Promise<DueDelivery[]> => {
       const of = keys.tenant(tenant);
       const entries = (await run('take-due', [of.outbox], [limit, holdMs])) as string[];
+      const read = async (id: string) => {
+        const jobId = id.slice(0, id.lastIndexOf('.'));
+        const [status, delivery, lane, priority, tokens] = await redis.hmget(
+          of.job(jobId),
+          ...['status', 'delivery', 'lane', 'priority', 'tokens'],
+        );
+        const isDue = status === 'queued' && deliveryId(jobId, Number(delivery)) === id;
+        return {
+          deliveryId: id,
+          laneId: isDue ? lane || null : null,
+          priority: priority as Priority,
+          tokens: tokens ? (JSON.parse(tokens) as TokenCounts) : null,
+        };
+      };
       const taken = await Promise.all(
         entries.map(async (entry) => {
-          const jobId = entry.slice(0, entry.lastIndexOf('.'));
-          const [status, delivery, laneId, priority, tokens] = await redis.hmget(
-            of.job(jobId),
-            'status',
-            'delivery',
-            'lane',
-            'priority',
-            'tokens',
+          const [first, ...others] = await Promise.all(
+            entry.split(' ').map(async (id) => read(id)),
           );
-          if (status !== 'queued' || deliveryId(jobId, Number(delivery)) !== entry || !laneId) {
+          const waiting = [first, ...others].find((each) => each?.laneId != null);
+          if (first === undefined || waiting?.laneId == null) {
             await redis.zrem(of.outbox, entry);
             return undefined;
           }
+          const { laneId, priority } = waiting;
           return {
-            deliveryId: entry,
-            jobId,
+            entry,
+            deliveryId: first.deliveryId,
+            tokens: first.tokens,
+            others: others.map((other) => ({ deliveryId: other.deliveryId, tokens: other.tokens })),
             laneId,
-            priority: priority as Priority,
-            tokens: tokens ? (JSON.parse(tokens) as TokenCounts) : null,
+            priority,
           };
         }),
       );

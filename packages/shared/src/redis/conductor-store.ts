@@ -5,7 +5,13 @@ import type {
   FileContent,
   ResultSegment,
 } from '../batch/index.ts';
-import type { Endpoint, JobStatus, TokenCounts } from '../job/index.ts';
+import {
+  deliveryId,
+  outboxEntry,
+  type Endpoint,
+  type JobStatus,
+  type TokenCounts,
+} from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
 import { parseBatch } from './batch-record.ts';
 import type { BatchStoreOptions } from './batch-store.ts';
@@ -142,30 +148,33 @@ export function createConductorStore({
       );
     },
 
-    /** Lets lines into their lanes; `false`: somebody else conducts, or the batch takes no more. */
+    /** Lets lines into their lanes, in bundles; `false`: somebody else conducts, or the batch takes no more. */
     feed: async (
       { tenant, id, epoch }: Conducting,
       before: InputPlace,
       after: InputPlace,
-      lines: readonly FedLine[],
+      bundles: readonly (readonly FedLine[])[],
       maxAttempts: number,
     ): Promise<boolean> => {
       const of = keys.tenant(tenant);
-      const args = lines.flatMap((line) => {
-        const fields = [
-          ...['endpoint', line.endpoint, 'model', line.model, 'lane', line.laneId],
-          ...['priority', 'bulk', 'max_attempts', maxAttempts, 'body', line.body],
-          ...['line', line.line, 'custom_id', line.customId],
-          ...(line.tokens === null ? [] : ['tokens', JSON.stringify(line.tokens)]),
-        ];
-        return [fields.length + 1, lineId(id, line.line), ...fields];
+      const args = bundles.flatMap((bundle) => {
+        const entry = outboxEntry(bundle.map(({ line }) => firstDelivery(id, line)));
+        return bundle.flatMap((line, at) => {
+          const fields = [
+            ...['endpoint', line.endpoint, 'model', line.model, 'lane', line.laneId],
+            ...['priority', 'bulk', 'max_attempts', maxAttempts, 'body', line.body],
+            ...['line', line.line, 'custom_id', line.customId],
+            ...(line.tokens === null ? [] : ['tokens', JSON.stringify(line.tokens)]),
+          ];
+          return [fields.length + 2, lineId(id, line.line), at === 0 ? entry : '', ...fields];
+        });
       });
       const kind = await said(
         run(
           'feed-lines',
           [
             ...[of.batch(id), of.batchWindow(id), of.outbox, of.expiring],
-            ...lines.map(({ line }) => of.job(lineId(id, line))),
+            ...bundles.flat().map(({ line }) => of.job(lineId(id, line))),
           ],
           [tenant, epoch, before.fed, after.line, after.bytes, OUTBOX_GRACE_MS, ...args],
         ),
@@ -292,6 +301,11 @@ export function createConductorStore({
 /** A line's job: named by its place, so that feeding it twice would be the same job. */
 export function lineId(batchId: string, line: number): string {
   return `req_${batchId.slice('batch_'.length)}_${line}`;
+}
+
+/** Under which a line goes into its lane for the first time. */
+export function firstDelivery(batchId: string, line: number): string {
+  return deliveryId(lineId(batchId, line), 1);
 }
 
 function parseResult(streamId: string, flat: readonly string[]): LineResult {

@@ -2,13 +2,21 @@ import type { Priority, TokenCounts } from '../job/index.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
+/** Takes part with all that travels with it. */
+interface SharingDelivery {
+  tenant: string;
+  tokens: TokenCounts | null;
+  flow?: string;
+  others?: readonly { tokens: TokenCounts | null }[];
+}
+
 /** Places in a lane's queue by which its tenants get equal shares of it, see lua/share-lane.lua. */
 export interface FairShare {
   /** A BullMQ priority for each delivery, in their order. */
   places(
     laneId: string,
     priority: Priority,
-    deliveries: readonly { tenant: string; tokens: TokenCounts | null; flow?: string }[],
+    deliveries: readonly SharingDelivery[],
   ): Promise<number[]>;
 }
 
@@ -20,9 +28,9 @@ export function createFairShare({ run, keys }: { run: RunScript; keys: Keys }): 
   return {
     places: async (laneId, priority, deliveries) => {
       const { shares, prioritized } = keys.lane(laneId);
-      const flows = deliveries.flatMap(({ tenant, tokens, flow }) => [
+      const flows = deliveries.flatMap(({ tenant, tokens, flow, others = [] }) => [
         flow ?? tenant,
-        costOf(tokens),
+        others.reduce((sum, other) => sum + costOf(other.tokens), costOf(tokens)),
       ]);
       return (await run(
         'share-lane',

@@ -19,6 +19,7 @@ export {
 export {
   CONDUCTOR_HOLD_MS,
   createConductorStore,
+  firstDelivery,
   lineId,
   type ConductedBatch,
   type Conducting,

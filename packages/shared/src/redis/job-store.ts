@@ -211,9 +211,9 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
 
     tenants: async (): Promise<string[]> => redis.smembers(keys.tenants),
 
-    /** The delivery stands in its queue: the outbox need not keep it. */
-    confirmDeliveries: async (tenant: string, deliveries: readonly string[]): Promise<void> => {
-      await redis.zrem(keys.tenant(tenant).outbox, ...deliveries);
+    /** The deliveries stand in their queues: the outbox need not keep these entries. */
+    confirmDeliveries: async (tenant: string, entries: readonly string[]): Promise<void> => {
+      await redis.zrem(keys.tenant(tenant).outbox, ...entries);
     },
   };
 }

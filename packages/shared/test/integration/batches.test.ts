@@ -3,6 +3,7 @@ import type { NewBatch } from '../../src/batch/index.ts';
 import {
   createBatchStore,
   createConductorStore,
+  firstDelivery,
   lineId,
   type BatchStore,
   type Conducting,
@@ -70,8 +71,9 @@ const lines = (from: number, to: number) =>
     body: '{"model":"m"}',
     tokens: null,
   }));
+const singly = <Line>(all: Line[]): Line[][] => all.map((line) => [line]);
 const feed = async (conducting: Conducting, from: number, to: number) =>
-  store.feed(conducting, place(from), place(to), lines(from, to), 8);
+  store.feed(conducting, place(from), place(to), singly(lines(from, to)), 8);
 const usage = {
   inputTokens: 3,
   cachedInputTokens: 0,
@@ -107,13 +109,43 @@ const run = async (line: number, status: 'completed' | 'failed' = 'completed') =
 };
 const countsOf = async () => (await batches.get(tenant, id))?.counts;
 
+test('lines that travel together stand in the outbox as one, until they are confirmed', async () => {
+  const conducting = await begun(5);
+  const [one, two, three, four, five] = lines(0, 5).map((line) => ({
+    ...line,
+    tokens: [9, 1, 1] as const,
+  }));
+  if (!one || !two || !three || !four || !five) throw new Error('five lines');
+  const cut = [[one, two, three], [four], [five]];
+  expect(await store.feed(conducting, place(0), place(5), cut, 8)).toBe(true);
+  const of = stores.keys.tenant(tenant);
+  const bundle = [1, 2, 3].map((line) => firstDelivery(id, line)).join(' ');
+  expect(await stores.redis.zrange(of.outbox, '0', '-1')).toEqual(
+    [bundle, firstDelivery(id, 4), firstDelivery(id, 5)].toSorted(),
+  );
+  for (const entry of await stores.redis.zrange(of.outbox, '0', '-1')) {
+    await stores.redis.zadd(of.outbox, 1, entry);
+  }
+  await run(1);
+  const due = await stores.attempts.takeDue(tenant, 10, 60_000);
+  // With the line that is settled: by what it holds its queue knows it again.
+  expect(
+    due.find(({ entry }) => entry === bundle)?.others.map((other) => other.deliveryId),
+  ).toEqual([2, 3].map((line) => firstDelivery(id, line)));
+  await stores.jobs.confirmDeliveries(
+    tenant,
+    due.map(({ entry }) => entry),
+  );
+  expect(await stores.redis.zcard(of.outbox)).toBe(0);
+});
+
 test('lines of two batches that are settled at the same time are counted in their own, once', async () => {
   const first = await begun(3);
   await batches.create('batch_2', newBatch(), null);
   const second = (await store.take(tenant, 'batch_2', 'worker_1')) as Conducting;
   await store.begin(second, 'file-1', { total: 2, model: 'm', errors: [], errorCount: 0 });
   await feed(first, 0, 3);
-  await store.feed(second, place(0), place(2), lines(0, 2), 8);
+  await store.feed(second, place(0), place(2), singly(lines(0, 2)), 8);
   const of = stores.keys.tenant(tenant);
   const ids = [1, 2, 3].map((line) => lineId(id, line));
   ids.push(...[1, 2].map((line) => lineId('batch_2', line)));

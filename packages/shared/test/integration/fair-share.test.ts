@@ -66,6 +66,22 @@ it('shares by tokens, not by jobs', async () => {
   await lane.close();
 });
 
+it('takes a bundle for all that is in it, in shares and in counts', async () => {
+  const lane = openLane('lane_bundles');
+  const bundles = Array.from({ length: 50 }, () => {
+    const [first, ...others] = deliveriesOf('bundled', 8, 500);
+    return { ...(first as Delivery), others };
+  });
+  await lane.add(bundles);
+  await lane.add(deliveriesOf('single', 400, 500));
+  expect(await lane.waiting()).toBe(800);
+  const taken = await lane.take(90);
+  expect(share(taken, 'single') / (8 * share(taken, 'bundled'))).toBeGreaterThan(0.8);
+  expect(share(taken, 'single') / (8 * share(taken, 'bundled'))).toBeLessThan(1.25);
+  expect(await lane.waiting()).toBe(800 - share(taken, 'single') - 8 * share(taken, 'bundled'));
+  await lane.close();
+});
+
 it('gives no credit for having been idle, and holds no debt against it', async () => {
   const lane = openLane('lane_c');
   await lane.add(deliveriesOf('early', 200, 1000));

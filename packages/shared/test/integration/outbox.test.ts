@@ -28,8 +28,9 @@ test('hands out what is due, once for as long as the hold lasts', async () => {
   await makeDue(tenant, `${due}.1`);
   expect(await stores.attempts.takeDue(tenant, 10, 60_000)).toEqual([
     {
+      entry: `${due}.1`,
       deliveryId: `${due}.1`,
-      jobId: due,
+      others: [],
       laneId: 'lane_0123456789abcdef',
       priority: 'bulk',
       tokens: [12, null, 1],
@@ -49,7 +50,7 @@ test('comes back after the hold unless it was confirmed', async () => {
   expect(await stores.attempts.takeDue(tenant, 10, 0)).toHaveLength(2);
   await stores.jobs.confirmDeliveries(tenant, [`${one}.1`]);
   const again = await stores.attempts.takeDue(tenant, 10, 0);
-  expect(again.map(({ jobId }) => jobId)).toEqual([two]);
+  expect(again.map(({ entry }) => entry)).toEqual([`${two}.1`]);
 });
 
 test('the earliest first, no more than asked for', async () => {
@@ -61,7 +62,7 @@ test('the earliest first, no more than asked for', async () => {
     await makeDue(tenant, `${id}.1`, 100 - at);
   }
   const taken = await stores.attempts.takeDue(tenant, 2, 60_000);
-  expect(taken.map(({ jobId }) => jobId)).toEqual([ids[4], ids[3]]);
+  expect(taken.map(({ entry }) => entry)).toEqual([`${ids[4]}.1`, `${ids[3]}.1`]);
 });
 
 test('two sweepers at once never take the same', async () => {
@@ -71,8 +72,8 @@ test('two sweepers at once never take the same', async () => {
   const rounds = await Promise.all(
     Array.from({ length: 8 }, async () => stores.attempts.takeDue(tenant, 10, 60_000)),
   );
-  const taken = rounds.flat().map(({ jobId }) => jobId);
-  expect(taken.toSorted()).toEqual(ids.toSorted());
+  const taken = rounds.flat().map(({ entry }) => entry);
+  expect(taken.toSorted()).toEqual(ids.map((id) => `${id}.1`).toSorted());
 });
 
 test('an entry whose job has moved on is removed on the way', async () => {
@@ -129,4 +130,31 @@ test('old jobs that still wait do not hide ended ones behind them from the trim'
   } finally {
     await brief.close();
   }
+});
+
+test('a bundle comes back whole while one of its jobs waits, and is removed when none does', async () => {
+  const tenant = newTenant();
+  const settled = await accepted(stores, tenant);
+  await stores.jobs.cancel(tenant, settled);
+  const waiting = await accepted(stores, tenant, { priority: 'bulk', tokens: [7, 3, 1] });
+  const held = await started(stores, tenant);
+  await stores.jobs.confirmDeliveries(tenant, [`${waiting}.1`, `${held.jobId}.1`]);
+  const entry = [`${settled}.1`, `${waiting}.1`, `${held.jobId}.1`].join(' ');
+  await makeDue(tenant, entry);
+  expect(await stores.attempts.takeDue(tenant, 10, 0)).toEqual([
+    {
+      entry,
+      deliveryId: `${settled}.1`,
+      tokens: null,
+      others: [
+        { deliveryId: `${waiting}.1`, tokens: [7, 3, 1] },
+        { deliveryId: `${held.jobId}.1`, tokens: null },
+      ],
+      laneId: 'lane_0123456789abcdef',
+      priority: 'bulk',
+    },
+  ]);
+  await stores.jobs.cancel(tenant, waiting);
+  expect(await stores.attempts.takeDue(tenant, 10, 0)).toEqual([]);
+  expect(await outboxOf(stores, tenant)).toEqual({});
 });

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  bundleId,
+  bundleSize,
   deliveryId,
   isSettled,
   jobIdPattern,
@@ -36,6 +38,15 @@ describe('ids', () => {
       expect(() => parseDeliveryId(id)).toThrow('must be JOB_ID.NUMBER');
     },
   );
+
+  test('a bundle is named by its first delivery, and says how many it holds', () => {
+    expect(bundleId(['job_1.1'])).toBe('job_1.1');
+    expect(bundleId(['job_1.1', 'job_2.1', 'job_7.3'])).toBe('job_1.1+2');
+    for (const size of [1, 2, 16]) {
+      const ids = Array.from({ length: size }, (_, at) => deliveryId(newJobId(), at + 1));
+      expect(bundleSize(bundleId(ids))).toBe(size);
+    }
+  });
 
   test('four statuses are settled', () => {
     expect(jobStatuses.filter(isSettled)).toEqual(['completed', 'failed', 'cancelled', 'expired']);

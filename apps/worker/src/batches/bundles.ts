@@ -1,0 +1,46 @@
+/**
+ * Lines of a lane that come to their turn within this time travel together. Each is a delivery of its own on record; what
+ * is saved is what a queue costs for each of its entries. A call to a model takes far longer: there it is one at a time.
+ */
+const MOMENT_MS = 5;
+/** What a bundle holds waits with it for slots of one process, should calls become slow meanwhile. */
+const MOST_LINES = 16;
+/** The pace is taken over at least so long: results come in groups. */
+const SPAN_MS = 250;
+
+export interface Bundles<Line extends { laneId: string }> {
+  /** So many of the batch's lines are settled now. */
+  settled(count: number): void;
+  /** Cuts lines into bundles, each for one lane. */
+  cut(lines: readonly Line[]): Line[][];
+}
+
+/** Follows the pace of a batch, and bundles its lines accordingly. */
+export function createBundles<Line extends { laneId: string }>(
+  monotonic: () => number,
+): Bundles<Line> {
+  let since: { atMs: number; count: number } | null = null;
+  let perMs = 0;
+
+  return {
+    settled: (count) => {
+      const atMs = monotonic();
+      since ??= { atMs, count };
+      if (atMs - since.atMs < SPAN_MS) return;
+      perMs = (count - since.count) / (atMs - since.atMs);
+      since = { atMs, count };
+    },
+    cut: (lines) =>
+      [...Map.groupBy(lines, ({ laneId }) => laneId).values()].flatMap((own) => {
+        // Of the batch's pace a lane has the part that it has of these lines.
+        const atOnce = Math.floor((perMs * MOMENT_MS * own.length) / lines.length);
+        return pieces(own, Math.min(Math.max(1, atOnce), MOST_LINES));
+      }),
+  };
+}
+
+function pieces<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) =>
+    items.slice(at * size, (at + 1) * size),
+  );
+}
