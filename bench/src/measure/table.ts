@@ -13,17 +13,7 @@ export function renderTable(rows: readonly Row[]): string {
       showBar(row),
     ]),
   ];
-  const widths = [0, 1, 2, 3].map((column) =>
-    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return lines
-    .map((cells) =>
-      cells
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return align(lines);
 }
 
 function show(spread: Spread | null | undefined, unit: string): string {
@@ -38,4 +28,19 @@ function showBar({ bar }: Row): string {
   if (bar === null) return '';
   const sign = bar.kind === 'at least' ? '≥' : '≤';
   return `${bar.of} ${sign} ${bar.value}: ${bar.met ? 'met' : 'MISSED'}`;
+}
+
+/** Cells in columns as wide as their widest. */
+export function align(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
+  );
+  return lines
+    .map((cells) =>
+      cells
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

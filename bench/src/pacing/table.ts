@@ -1,3 +1,4 @@
+import { align } from '../measure/table.ts';
 import type { Bar } from './bars.ts';
 import type { Waits } from './figures.ts';
 import type { RunResult } from './result.ts';
@@ -46,20 +47,6 @@ export function renderBars(bars: readonly Bar[]): string {
       met ? 'met' : 'MISSED',
     ]),
   );
-}
-
-function align(lines: readonly (readonly string[])[]): string {
-  const widths = (lines[0] ?? []).map((_, column) =>
-    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return lines
-    .map((cells) =>
-      cells
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function number(value: number | null | undefined, digits: number): string | null {

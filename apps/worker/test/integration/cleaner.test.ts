@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore, type BlobStore } from '@nightshift/blobs';
-import { newFileId } from '@nightshift/shared/batch';
+import { newFileId, type NewBatch } from '@nightshift/shared/batch';
 import { systemClock } from '@nightshift/shared/clock';
 import {
   connectRedis,
@@ -79,20 +79,26 @@ async function upload(text: string): Promise<string> {
   return id;
 }
 
+const newBatch = (inputFileId: string): NewBatch => ({
+  tenant,
+  endpoint: '/v1/embeddings',
+  inputFileId,
+  completionWindow: '24h',
+  windowMs: 1000,
+  metadata: null,
+  outputExpiresAfterMs: null,
+  runAtMs: null,
+  quietHours: null,
+  retryOf: null,
+});
+
 /** A batch of one request that has ended just now; a segment of a conductor that lost it lies beside its own. */
 async function settledBatch(
   id: string,
   { retentionMs, fileMs }: { retentionMs: number; fileMs: number | null },
 ): Promise<string> {
   const inputFileId = await upload('x');
-  const given = {
-    tenant,
-    endpoint: '/v1/embeddings',
-    inputFileId,
-    completionWindow: '24h',
-  } as const;
-  const rest = { metadata: null, outputExpiresAfterMs: null, runAtMs: null, quietHours: null };
-  await batches.create(id, { ...given, ...rest, windowMs: 1000, retryOf: null }, null);
+  await batches.create(id, newBatch(inputFileId), null);
   const store = createConductorStore({ ...stores, retentionMs });
   const conducting = await store.take(tenant, id, 'worker_1');
   if (conducting === null) throw new Error('not taken');
@@ -193,16 +199,8 @@ describe('batches', () => {
 
   it('free their idempotency keys', async () => {
     const inputFileId = await upload('x');
-    const given = {
-      tenant,
-      endpoint: '/v1/embeddings',
-      inputFileId,
-      completionWindow: '24h',
-    } as const;
-    const rest = { metadata: null, outputExpiresAfterMs: null, runAtMs: null, quietHours: null };
     const key = { key: 'k', contentHash: 'h' };
-    const create = async (id: string) =>
-      batches.create(id, { ...given, ...rest, windowMs: 1000, retryOf: null }, key);
+    const create = async (id: string) => batches.create(id, newBatch(inputFileId), key);
     expect(await create('batch_4')).toMatchObject({ kind: 'created' });
     expect(await create('batch_5')).toMatchObject({ kind: 'replayed', batch: { id: 'batch_4' } });
     await redis.del(of.batch('batch_4'));
