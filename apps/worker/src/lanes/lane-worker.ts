@@ -2,6 +2,7 @@ import { WaitingError, Worker, type Job } from 'bullmq';
 import { z } from 'zod';
 import { laneQueueOptions, type DeliveryData } from '@nightshift/shared/bullmq';
 import {
+  MOST_IN_BUNDLE,
   parseDeliveryId,
   priorities,
   type Priority,
@@ -79,7 +80,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   /** Entries of its queue that are not over, and the deliveries in them; how many the last entry held. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const running: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  const bundleSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
+  // Several entries are fetched before the first is looked at: until then they may be the largest.
+  const bundleSizes: Record<Priority, number> = { interactive: 1, bulk: MOST_IN_BUNDLE };
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
@@ -203,8 +205,10 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         tokens = null,
         bundle = [[job.id ?? '', tokens]],
       } = deliveryData.parse(job.data);
+      const isAsExpected = bundle.length === 1 && bundleSizes[priority] === 1;
       bundleSizes[priority] = bundle.length;
       running[priority] += bundle.length;
+      if (!isAsExpected) rebalance();
       const ends = await Promise.all(
         bundle.map(async ([id, tokensOfOne]) => runOne(tenant, id, tokensOfOne, priority)),
       );
@@ -264,7 +268,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       {
         ...laneQueueOptions(options.keys, lane.id, options.redis),
         ...LOCK,
-        concurrency: slots.total,
+        // Until the first `rebalance`.
+        concurrency: 1,
         // A record counts its own rescues; BullMQ must never fail a job by itself.
         maxStalledCount: 1_000_000_000,
         runRetryDelay: 500,
@@ -338,6 +343,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       }
     }
   };
+
+  rebalance();
 
   return {
     lane,

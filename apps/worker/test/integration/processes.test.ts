@@ -129,6 +129,23 @@ describe('worker processes', () => {
     });
   });
 
+  it('leaves to others the bundles that its slots have no need of, from the first moment', async () => {
+    await slow(60_000);
+    for (let bundle = 0; bundle < 8; bundle += 1) {
+      await submitter.submitBundle(
+        'sim-ok',
+        Array.from({ length: 4 }, () => 'sim-ok'),
+      );
+    }
+    await startWorker({ WORKER_CONCURRENCY: '4', WORKER_DRAIN_MS: '0' });
+    await eventually(async () => (await provider.calls()).length === 4);
+    // The one that is called, and the next.
+    expect(await submitter.counts('sim-ok')).toMatchObject({ inFlight: 8, queued: { bulk: 24 } });
+    await startWorker({ WORKER_CONCURRENCY: '4', WORKER_DRAIN_MS: '0' });
+    await eventually(async () => (await provider.calls()).length === 8);
+    expect(await submitter.counts('sim-ok')).toMatchObject({ inFlight: 16, queued: { bulk: 16 } });
+  });
+
   it('hands over the rest of a bundle on SIGTERM, and repeats nothing of it', async () => {
     await slow(1000);
     const first = await startWorker({ WORKER_CONCURRENCY: '4' });

@@ -12,6 +12,9 @@ export function deliveryId(jobId: string, delivery: number): string {
   return `${jobId}.${delivery}`;
 }
 
+/** What a bundle holds waits with it for slots of one process, should calls become slow meanwhile. */
+export const MOST_IN_BUNDLE = 16;
+
 /**
  * A bundle is one appearance in a queue for several lines of a batch that come to their turn within the same moment.
  * Each keeps its own delivery; `FIRST+OTHERS` is what they are called together, and of one by itself its id.

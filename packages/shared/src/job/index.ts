@@ -2,6 +2,7 @@ export {
   bundleId,
   bundleSize,
   deliveryId,
+  MOST_IN_BUNDLE,
   outboxEntry,
   parseDeliveryId,
   type TokenCounts,
