@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { startProcess, startSimulator } from '@nightshift/local';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
-import { deliveryId, isSettled, newJobId, type Job, type NewJob } from '@nightshift/shared/job';
+import {
+  deliveryId,
+  isSettled,
+  newJobId,
+  type Job,
+  type NewJob,
+  type TokenCounts,
+} from '@nightshift/shared/job';
 import { laneOf, type Lane } from '@nightshift/shared/lane';
 import {
   connectRedis,
@@ -79,7 +86,11 @@ export async function createSubmitter(
     return id;
   };
   /** Jobs of a lane that travel as one delivery, as lines of a batch may; each with a model of its own in its body. */
-  const submitBundle = async (laneModel: string, models: readonly string[]): Promise<string[]> => {
+  const submitBundle = async (
+    laneModel: string,
+    models: readonly string[],
+    tokens: TokenCounts | null = null,
+  ): Promise<string[]> => {
     const lane = laneOf('default', laneModel, 'default');
     const accepted: string[] = [];
     for (const model of models) {
@@ -90,7 +101,7 @@ export async function createSubmitter(
       accepted.push(id);
     }
     await lanes.register(lane);
-    const sent = accepted.map((id) => ({ deliveryId: deliveryId(id, 1), tokens: null }));
+    const sent = accepted.map((id) => ({ deliveryId: deliveryId(id, 1), tokens }));
     await jobs.confirmDeliveries(
       'default',
       sent.map((delivery) => delivery.deliveryId),

@@ -1,4 +1,4 @@
-import { eventually, type Child } from '@nightshift/local';
+import { eventually, freePort, type Child } from '@nightshift/local';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import {
   createProviderForTest,
@@ -127,6 +127,24 @@ describe('worker processes', () => {
       const { queued, inFlight } = await submitter.counts('sim-ok');
       return queued.bulk + inFlight === 0;
     });
+  });
+
+  it('reserves for each of a bundle by the tokens of its own', async () => {
+    const port = await freePort();
+    await startWorker({ WORKER_PORT: `${port}` });
+    const [id = ''] = await submitter.submitBundle('sim-ok', ['sim-ok', 'sim-ok'], [7, null, 1]);
+    const { usage } = await settled(id);
+    // What is learnt is the provider's count over the estimate that came with the delivery.
+    const learnt = await eventually(
+      async () => {
+        const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        return /^nightshift_token_estimate_ratio\{model="sim-ok"\} (\S+)$/m.exec(text)?.[1];
+      },
+      { timeoutMs: 30_000 },
+    );
+    const told = (usage?.inputTokens ?? Number.NaN) / 7;
+    expect(Number(learnt) > 1).toBe(told > 1);
+    expect(Number(learnt)).not.toBe(1);
   });
 
   it('leaves to others the bundles that its slots have no need of, from the first moment', async () => {
