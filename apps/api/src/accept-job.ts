@@ -2,13 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { routeModel } from '@nightshift/shared/config';
 import { ApiError } from '@nightshift/shared/errors';
-import {
-  deliveryId,
-  newJobId,
-  type Job,
-  type NewJob,
-  type TokenCounts,
-} from '@nightshift/shared/job';
+import { newJobId, type Job, type NewJob, type TokenCounts } from '@nightshift/shared/job';
 import { canonicalJson } from '@nightshift/shared/json';
 import { laneOf } from '@nightshift/shared/lane';
 import type { AcceptResult } from '@nightshift/shared/redis';
@@ -54,12 +48,8 @@ export async function acceptJob(
   }
 
   // Not awaited: the outbox stands for the delivery. What is not due yet is delivered from there.
-  if (result.dueAtMs <= result.nowMs) {
-    context.deliveryBuffer.push(job.laneId, job.priority, {
-      deliveryId: deliveryId(result.id, 1),
-      tenant: job.tenant,
-      tokens: job.tokens,
-    });
+  if (result.entry !== null) {
+    context.deliveryBuffer.push(job.laneId, job.priority, { ...result.entry, tenant: job.tenant });
   }
   return answerAccepted(context, reply, acceptedJob(job, result), waitS);
 }

@@ -76,12 +76,8 @@ export async function createSubmitter(
     });
     const job: NewJob = { ...newJob(lane, body), ...fields };
     const accepted = await jobs.accept(id, job, null);
-    if (accepted.kind === 'accepted' && accepted.dueAtMs <= accepted.nowMs) {
-      deliveries.push(lane.id, job.priority, {
-        deliveryId: deliveryId(id, 1),
-        tenant: 'default',
-        tokens: job.tokens,
-      });
+    if (accepted.kind === 'accepted' && accepted.entry !== null) {
+      deliveries.push(lane.id, job.priority, { ...accepted.entry, tenant: 'default' });
     }
     return id;
   };

@@ -1,14 +1,18 @@
 #!lua
 --[[ Accepts jobs of one tenant, one after the other: each queued, on record, and sure to be delivered.
 
-KEYS  1 counts  2 jobs index  3 outbox  4 expiring  then for each job its record and, with an idempotency key,
-      its idempotency record
-ARGV  1 tenant  2 outbox grace in ms  3 idempotency life in ms  then for each job:
-      how many values follow  id  due not before (run_at in unix ms) or ''  expires_after in ms or ''
-      content hash, or '' without an idempotency key  record field, value, …
+KEYS  1 counts  2 jobs index  3 outbox  4 expiring  5 paces  then for each job its record and, with an idempotency
+      key, its idempotency record
+ARGV  1 tenant  2 outbox grace in ms  3 idempotency life in ms  4 moment of a bundle in ms  5 most in a bundle
+      then for each job: how many values follow  id  due not before (run_at in unix ms) or ''  expires_after in ms or ''
+      content hash, or '' without an idempotency key  record field, value, … which begin with lane, priority and, where
+      they were counted, tokens
 
 Returns  for each job, in their order:
-         { 'accepted', now, due }   due: when it may be delivered, unix ms; later than now for run_at
+         { 'accepted', now, due, delivery id, tokens, … }   due: when it may be delivered, unix ms; later than now for
+                                    run_at. Then what its caller puts into the queue as one entry: its own delivery and
+                                    those that travel with it; nothing when it travels with another, or is not due, or
+                                    was accepted before
          { 'replayed', id }         the key was used before with the same content
          { 'conflict', id }         the key was used before with other content
          { 'broken', message }      nothing was promised to this one; the others are what they are
@@ -16,14 +20,43 @@ Returns  for each job, in their order:
 Atomic: record, index, expiry, outbox entry and idempotency record of a job stand together or not at all. No
 allow-oom: a full Redis refuses all of them here, before anything is promised. ]]
 --#include lib/time
+--#include lib/pace
 --#include lib/record
 
 local now = now_ms()
 local at = whole(now)
 local tenant, grace, idempotency_life = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local moment_ms, most_in_bundle = tonumber(ARGV[4]), tonumber(ARGV[5])
 local retry_at = whole(now + grace)
 local first_event = '1|job.queued|' .. at .. '|0|'
 local index, outbox = {}, {}
+-- lane and priority → the bundle that the next job joins; all bundles.
+local open, bundles = {}, {}
+local sizes = {}
+
+local function size_of(lane)
+  local size = sizes[lane]
+  if not size then
+    local at_once = math.floor(pace_of(KEYS[5], lane, now) * moment_ms / 1000)
+    size = math.max(1, math.min(at_once, most_in_bundle))
+    sizes[lane] = size
+  end
+  return size
+end
+
+-- Into the bundle of its lane; the reply of the first of a bundle says all that is in it.
+local function travel(reply, delivery, lane, priority, tokens)
+  local queue = lane .. ' ' .. priority
+  local bundle = open[queue]
+  if not bundle or #bundle.ids == size_of(lane) then
+    bundle = { ids = {}, reply = reply }
+    open[queue] = bundle
+    bundles[#bundles + 1] = bundle
+  end
+  bundle.ids[#bundle.ids + 1] = delivery
+  bundle.reply[#bundle.reply + 1] = delivery
+  bundle.reply[#bundle.reply + 1] = tokens
+end
 
 local function store(record, id, ...)
   redis.call('HSET', record, 'v', '1', 'id', id, 'tenant', tenant, 'status', 'queued', 'attempts', '0', 'calls', '0',
@@ -58,19 +91,28 @@ local function accept(record, idempotency, from, to)
   index[#index + 1] = at
   index[#index + 1] = id
   -- Until the process that accepted it has put it into its queue, the outbox stands for the delivery.
-  outbox[#outbox + 1] = is_later and ARGV[from + 1] or retry_at
-  outbox[#outbox + 1] = id .. '.1'
+  if is_later then
+    outbox[#outbox + 1] = ARGV[from + 1]
+    outbox[#outbox + 1] = id .. '.1'
+  else
+    local tokens = ARGV[from + 8] == 'tokens' and ARGV[from + 9] or ''
+    travel(accepted, id .. '.1', ARGV[from + 5], ARGV[from + 7], tokens)
+  end
   return accepted
 end
 
 local replies = {}
-local key, arg = 5, 4
+local key, arg = 6, 6
 while arg <= #ARGV do
   local last = arg + tonumber(ARGV[arg])
   local has_idempotency = ARGV[arg + 4] ~= ''
   replies[#replies + 1] = move(accept, KEYS[key], has_idempotency and KEYS[key + 1] or nil, arg + 1, last)
   key = key + (has_idempotency and 2 or 1)
   arg = last + 1
+end
+for _, bundle in ipairs(bundles) do
+  outbox[#outbox + 1] = retry_at
+  outbox[#outbox + 1] = table.concat(bundle.ids, ' ')
 end
 if #index > 0 then
   redis.call('ZADD', KEYS[2], unpack(index))

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[ Records the results of attempts of one tenant, each as its job's one terminal state.
 
-KEYS  1 counts  2 expiring  3 unsuccessful index  then the record of each job
+KEYS  1 counts  2 expiring  3 unsuccessful index  4 paces  then the record of each job
 ARGV  1 events channel  2 tenant  3 retention in ms  then for each job:
       how many values follow  id  generation  status  record field, value, …
 
@@ -13,30 +13,37 @@ Returns  for each job, in their order:
 Atomic: each terminal record stands with its counts and indexes. The generation is the fence: a worker that was frozen
 past its lock and wakes up changes nothing. ]]
 --#include lib/time
+--#include lib/pace
 --#include lib/record
 
-local at = whole(now_ms())
+local now = now_ms()
+local at = whole(now)
 local keys = { KEYS[2], KEYS[3] }
 local channel, tenant, retention_ms = ARGV[1], ARGV[2], ARGV[3]
+-- lane → results of this call
+local results = {}
 
 local function record_result(record, from, to)
   local id, generation, status = ARGV[from], ARGV[from + 1], ARGV[from + 2]
-  local r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events')
+  local r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events', 'lane')
   if r[1] ~= 'in_progress' or r[2] ~= generation then
     if redis.call('HGET', record, 'settled_by') == generation then return { 'settled' } end
     return { 'lost', r[1] or 'missing' }
   end
   settle(keys, { record = record, tenant = tenant, id = id, status = r[1], attempts = r[3], expires_at = r[4], seq = r[5],
     events = r[6] }, retention_ms, status, at, 'settled_by', generation, unpack(ARGV, from + 3, to))
+  local lane = r[7]
+  if lane then results[lane] = (results[lane] or 0) + 1 end
   return { 'settled' }
 end
 
 local replies = {}
 local arg = 4
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local last = arg + tonumber(ARGV[arg])
-  replies[i - 3] = move(record_result, KEYS[i], arg + 1, last)
+  replies[i - 4] = move(record_result, KEYS[i], arg + 1, last)
   arg = last + 1
 end
+for lane, count_of_lane in pairs(results) do add_to_pace(KEYS[4], lane, count_of_lane, now) end
 finish(KEYS[1], channel)
 return replies

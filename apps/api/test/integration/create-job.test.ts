@@ -76,6 +76,25 @@ describe('POST /v1/jobs', () => {
     expect(later['waiting_for']).toMatchObject({ reason: 'run_at', until: later['run_at'] });
   });
 
+  it('lets jobs of a fast lane share the entries of its queue', async () => {
+    const { id: laneId } = laneOf('default', 'gpt-fast', 'default');
+    const { outbox, paces } = api.keys.tenant('default');
+    const submit = async (): Promise<JobView> =>
+      api.submit({ body: { model: 'gpt-fast' }, priority: 'bulk' });
+    const ids = [(await submit()).id];
+    await api.redis.hset(paces, laneId, `${Date.now() + 900} 0 2000`);
+    const others = await Promise.all(Array.from({ length: 24 }, submit));
+    ids.push(...others.map(({ id }) => id));
+    await eventually(async () => (await api.laneQueues.counts(laneId)).queued.bulk === 25);
+    const entries = await api.redis.lrange(`${api.keys.lane(laneId).queues}:bulk:wait`, '0', '-1');
+    expect(entries.length).toBeLessThan(25);
+    expect(entries).toContain(`${ids[0]}.1`);
+    await eventually(async () => {
+      const left = (await api.redis.zrange(outbox, '0', '-1')).join(' ');
+      return !ids.some((id) => left.includes(id));
+    });
+  });
+
   it('tells when to come back, at most a minute ahead', async () => {
     const answer = await api.post('/v1/jobs', {
       body: { model: 'gpt-due' },

@@ -1,10 +1,5 @@
-import { MOST_IN_BUNDLE } from '@nightshift/shared/job';
+import { BUNDLE_MOMENT_MS, MOST_IN_BUNDLE } from '@nightshift/shared/job';
 
-/**
- * Lines of a lane that come to their turn within this time travel together. Each is a delivery of its own on record; what
- * is saved is what a queue costs for each of its entries. A call to a model takes far longer: there it is one at a time.
- */
-const MOMENT_MS = 5;
 /** The pace is taken over at least so long: results come in groups. */
 const SPAN_MS = 250;
 
@@ -33,7 +28,7 @@ export function createBundles<Line extends { laneId: string }>(
     cut: (lines) =>
       [...Map.groupBy(lines, ({ laneId }) => laneId).values()].flatMap((own) => {
         // Of the batch's pace a lane has the part that it has of these lines.
-        const atOnce = Math.floor((perMs * MOMENT_MS * own.length) / lines.length);
+        const atOnce = Math.floor((perMs * BUNDLE_MOMENT_MS * own.length) / lines.length);
         return pieces(own, Math.min(Math.max(1, atOnce), MOST_IN_BUNDLE));
       }),
   };

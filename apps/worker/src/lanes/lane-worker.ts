@@ -80,8 +80,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   /** Entries of its queue that are not over, and the deliveries in them; how many the last entry held. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const running: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  // Several entries are fetched before the first is looked at: until then they may be the largest.
-  const bundleSizes: Record<Priority, number> = { interactive: 1, bulk: MOST_IN_BUNDLE };
+  const lastSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
+  // Several entries are fetched before the first is looked at, and no two need be alike: the next may be as large as any
+  // of the last. Of those that came first nothing is known.
+  const bundleSizes: Record<Priority, number> = {
+    interactive: MOST_IN_BUNDLE,
+    bulk: MOST_IN_BUNDLE,
+  };
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
@@ -206,7 +211,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         bundle = [[job.id ?? '', tokens]],
       } = deliveryData.parse(job.data);
       const isAsExpected = bundle.length === 1 && bundleSizes[priority] === 1;
-      bundleSizes[priority] = bundle.length;
+      lastSizes[priority] = bundle.length;
+      bundleSizes[priority] = Math.max(bundle.length, bundleSizes[priority] - 1);
       running[priority] += bundle.length;
       if (!isAsExpected) rebalance();
       const ends = await Promise.all(
@@ -331,9 +337,9 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const room = Math.min(slots.free(priority), pacer.room(priority));
-      const size = bundleSizes[priority];
-      const spare = room + held[priority] - running[priority] + size - 1;
-      const limit = gate.probing ? 1 : Math.max(1, taken[priority] + Math.ceil(spare / size));
+      const spare = room + held[priority] - running[priority] + lastSizes[priority] - 1;
+      const entries = Math.ceil(spare / bundleSizes[priority]);
+      const limit = gate.probing ? 1 : Math.max(1, taken[priority] + entries);
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {

@@ -41,6 +41,20 @@ describe('an attempt, on real parts', () => {
     expect(await provider.calls(id)).toHaveLength(1);
   });
 
+  it('calls each of those once that were accepted together while results come fast', async () => {
+    const of = submitter.keys.tenant('default');
+    const pace = `${Date.now()} 0 2000`;
+    await submitter.redis.hset(of.paces, submitter.laneId('sim-ok'), pace);
+    const ids = await Promise.all(
+      Array.from({ length: 60 }, async () => submitter.submit('sim-ok')),
+    );
+    const jobs = await Promise.all(ids.map(settled));
+    expect(jobs.every((job) => job.status === 'completed' && job.attempts === 1)).toBe(true);
+    const called = (await provider.calls()).map(({ marker }) => marker);
+    expect(called.filter((marker) => ids.includes(marker ?? ''))).toHaveLength(60);
+    await eventually(async () => (await submitter.redis.zcard(of.outbox)) === 0);
+  });
+
   it('knows no price for a model that is not in the table: null, not 0', async () => {
     expect((await settled(await submitter.submit('sim-ok'))).costUsd).toBeNull();
   });

@@ -1,4 +1,4 @@
-import type { Priority } from '../job/index.ts';
+import { outboxEntry, type Priority } from '../job/index.ts';
 import type { JobStore } from '../redis/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Delivery, LaneQueues } from './lane-queues.ts';
@@ -50,7 +50,9 @@ export function createDeliveryBuffer({
       for (const [tenant, own] of byTenant) {
         await jobs.confirmDeliveries(
           tenant,
-          own.map(({ deliveryId }) => deliveryId),
+          own.map(({ deliveryId, others = [] }) =>
+            outboxEntry([deliveryId, ...others.map((other) => other.deliveryId)]),
+          ),
         );
       }
     } catch (error) {

@@ -1,5 +1,12 @@
 import { Queue, type RedisClient } from 'bullmq';
-import { bundleId, bundleSize, priorities, type Priority, type TokenCounts } from '../job/index.ts';
+import {
+  bundleId,
+  bundleSize,
+  priorities,
+  type CountedDelivery,
+  type Priority,
+  type TokenCounts,
+} from '../job/index.ts';
 import type { FairShare, Keys, RedisConnection } from '../redis/index.ts';
 import { gatherQueueScripts } from './gather-scripts.ts';
 
@@ -13,14 +20,12 @@ export interface DeliveryData {
   bundle?: readonly (readonly [deliveryId: string, tokens: TokenCounts | null])[];
 }
 
-export interface Delivery {
-  deliveryId: string;
+export interface Delivery extends CountedDelivery {
   tenant: string;
-  tokens: TokenCounts | null;
   /** What shares the lane as one: a batch, or by default all of a tenant's single jobs. */
   flow?: string;
   /** Those that travel with it as a bundle, for the same lane. */
-  others?: readonly { deliveryId: string; tokens: TokenCounts | null }[];
+  others?: readonly CountedDelivery[];
 }
 
 /** Larger pieces hold up the other commands of the connection. */

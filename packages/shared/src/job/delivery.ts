@@ -15,8 +15,22 @@ export function deliveryId(jobId: string, delivery: number): string {
 /** What a bundle holds waits with it for slots of one process, should calls become slow meanwhile. */
 export const MOST_IN_BUNDLE = 16;
 
+/** Calls of a lane that come to their turn within this time travel together; a model takes far longer for one. */
+export const BUNDLE_MOMENT_MS = 5;
+
+/** A delivery, and what its call will be charged as far as that was counted. */
+export interface CountedDelivery {
+  deliveryId: string;
+  tokens: TokenCounts | null;
+}
+
+/** What a queue holds as one: a delivery, and those that travel with it as a bundle. */
+export interface QueueEntry extends CountedDelivery {
+  others: readonly CountedDelivery[];
+}
+
 /**
- * A bundle is one appearance in a queue for several lines of a batch that come to their turn within the same moment.
+ * A bundle is one appearance in a queue for several jobs of a lane that come to their turn within the same moment.
  * Each keeps its own delivery; `FIRST+OTHERS` is what they are called together, and of one by itself its id.
  */
 export function bundleId(deliveryIds: readonly string[]): string {

@@ -1,10 +1,13 @@
 export {
+  BUNDLE_MOMENT_MS,
   bundleId,
   bundleSize,
   deliveryId,
   MOST_IN_BUNDLE,
   outboxEntry,
   parseDeliveryId,
+  type CountedDelivery,
+  type QueueEntry,
   type TokenCounts,
 } from './delivery.ts';
 export {

@@ -2,6 +2,7 @@ import {
   deliveryId,
   type Endpoint,
   type Priority,
+  type QueueEntry,
   type TokenCounts,
   type WaitReason,
 } from '../job/index.ts';
@@ -60,13 +61,9 @@ export interface Release {
 }
 
 /** A delivery that is to be put into its queue. */
-export interface DueDelivery {
+export interface DueDelivery extends QueueEntry {
   /** What stands for it in the outbox, to be confirmed. */
   entry: string;
-  deliveryId: string;
-  tokens: TokenCounts | null;
-  /** Those that travel with it as a bundle. */
-  others: readonly { deliveryId: string; tokens: TokenCounts | null }[];
   laneId: string;
   priority: Priority;
 }
@@ -96,7 +93,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     name: 'settle-job',
     call: async (scriptKeys, args) => run('settle-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => ({
-      keys: indexes(tenant),
+      keys: [...indexes(tenant), keys.tenant(tenant).paces],
       args: [keys.channels.events, tenant, retentionMs],
     }),
   });

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Job, JobEvent, JobStatus, NewJob } from '../job/index.ts';
+import {
+  BUNDLE_MOMENT_MS,
+  MOST_IN_BUNDLE,
+  type Job,
+  type JobEvent,
+  type JobStatus,
+  type NewJob,
+  type QueueEntry,
+  type TokenCounts,
+} from '../job/index.ts';
 import type { RedisConnection } from './connect.ts';
 import { gatherMoves } from './gather-moves.ts';
 import type { Keys } from './keys.ts';
@@ -21,7 +30,14 @@ export interface Idempotency {
 }
 
 export type AcceptResult =
-  | { kind: 'accepted'; id: string; dueAtMs: number; nowMs: number }
+  | {
+      kind: 'accepted';
+      id: string;
+      dueAtMs: number;
+      nowMs: number;
+      /** To be put into its queue now. Null when another job brings this one, it is not due, or the outbox delivers it. */
+      entry: QueueEntry | null;
+    }
   | { kind: 'replayed'; id: string }
   | { kind: 'conflict'; id: string };
 
@@ -55,14 +71,14 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
     tenants.set(tenant, now);
   };
 
-  const makeAccept = gatherMoves<[AcceptResult['kind'], string | number, number | undefined]>({
+  const makeAccept = gatherMoves<[AcceptResult['kind'], string | number, number, ...string[]]>({
     name: 'accept-job',
     call: async (scriptKeys, args) => run('accept-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => {
       const of = keys.tenant(tenant);
       return {
-        keys: [of.counts, of.jobs, of.outbox, of.expiring],
-        args: [tenant, OUTBOX_GRACE_MS, IDEMPOTENCY_MS],
+        keys: [of.counts, of.jobs, of.outbox, of.expiring, of.paces],
+        args: [tenant, OUTBOX_GRACE_MS, IDEMPOTENCY_MS, BUNDLE_MOMENT_MS, MOST_IN_BUNDLE],
       };
     },
   });
@@ -79,7 +95,8 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
   return {
     /**
      * Accepts a job in one script. Once this resolves with `accepted` the job is a promise: the outbox delivers it
-     * even if this process dies on the next instruction.
+     * even if this process dies on the next instruction. Jobs that are accepted in one call while results of their
+     * lane come fast share an entry of its queue, which the first of them is told.
      */
     accept: async (
       id: string,
@@ -89,16 +106,17 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       if (!isKnown(job.tenant)) await remember(job.tenant);
       const of = keys.tenant(job.tenant);
       const fields = [
-        ...['endpoint', job.endpoint, 'model', job.model, 'lane', job.laneId],
-        ...['priority', job.priority, 'max_attempts', job.maxAttempts, 'body', job.body],
+        ...['lane', job.laneId, 'priority', job.priority],
+        ...(job.tokens === null ? [] : ['tokens', JSON.stringify(job.tokens)]),
+        ...['endpoint', job.endpoint, 'model', job.model],
+        ...['max_attempts', job.maxAttempts, 'body', job.body],
         ...(job.runAtMs === null ? [] : ['run_at', job.runAtMs]),
         ...(Object.keys(job.metadata).length === 0
           ? []
           : ['metadata', JSON.stringify(job.metadata)]),
         ...(job.retryOf === null ? [] : ['retry_of', job.retryOf]),
-        ...(job.tokens === null ? [] : ['tokens', JSON.stringify(job.tokens)]),
       ];
-      const [kind, second, due] = await makeAccept(job.tenant, {
+      const [kind, second, due, ...travelling] = await makeAccept(job.tenant, {
         keys:
           idempotency === null
             ? [of.job(id)]
@@ -113,8 +131,8 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
         ],
         length: job.body.length,
       });
-      if (kind === 'accepted') return { kind, id, nowMs: Number(second), dueAtMs: Number(due) };
-      return { kind, id: String(second) };
+      if (kind !== 'accepted') return { kind, id: String(second) };
+      return { kind, id, nowMs: Number(second), dueAtMs: due, entry: entryOf(travelling) };
     },
 
     get: async (tenant: string, id: string): Promise<Job | null> =>
@@ -216,6 +234,19 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       await redis.zrem(keys.tenant(tenant).outbox, ...entries);
     },
   };
+}
+
+/** Delivery id, tokens, delivery id, tokens, … */
+function entryOf(travelling: readonly string[]): QueueEntry | null {
+  const deliveries = Array.from({ length: travelling.length / 2 }, (_, at) => {
+    const tokens = travelling[2 * at + 1];
+    return {
+      deliveryId: travelling[2 * at] ?? '',
+      tokens: tokens ? (JSON.parse(tokens) as TokenCounts) : null,
+    };
+  });
+  const [first, ...others] = deliveries;
+  return first === undefined ? null : { ...first, others };
 }
 
 function sha256(text: string): string {

@@ -22,6 +22,8 @@ export function createKeys(prefix: string) {
         jobs: `${base}:jobs`,
         /** Sorted set: `STATUS ID` by created_at, jobs that ended without a completed result. */
         unsuccessful: `${base}:unsuccessful`,
+        /** Hash: lane id → how fast its results come, see lua/lib/pace.lua. */
+        paces: `${base}:paces`,
         /** Sorted set: delivery id by the instant at which it must be put into its queue. */
         outbox: `${base}:outbox`,
         /** Sorted set: job id by expires_at, jobs that are not settled. */

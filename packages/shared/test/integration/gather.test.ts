@@ -181,8 +181,12 @@ test('a record that is not a job breaks its own move and no other', async () => 
   const one = (id: string, hash: string): string[] => ['4', id, '', '', hash];
   const replies = (await stores.run(
     'accept-job',
-    [of.counts, of.jobs, of.outbox, of.expiring, of.job(wrong), of.idempotency('odd')],
-    [tenant, 5000, 1000, ...one(wrong, 'h')],
+    [
+      ...[of.counts, of.jobs, of.outbox, of.expiring, of.paces],
+      of.job(wrong),
+      of.idempotency('odd'),
+    ],
+    [tenant, 5000, 1000, 5, 16, ...one(wrong, 'h')],
   )) as string[][];
   expect(replies[0]?.[0]).toBe('broken');
   expect(replies[0]?.[1]).toContain('WRONGTYPE');
