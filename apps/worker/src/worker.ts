@@ -22,8 +22,9 @@ import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
 import { parseWorkerEnvironment } from './config.ts';
+import { createConductingThread } from './batches/conducting-thread.ts';
 import type { ConductorDependencies } from './batches/conductor.ts';
-import { createConductors } from './batches/conductors.ts';
+import { openConductors } from './batches/open-conductors.ts';
 import { createFleet } from './lanes/fleet.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
 import { startRescuer } from './rescue/rescuer.ts';
@@ -44,13 +45,13 @@ export interface WorkerHands extends Pick<ConductorDependencies, 'store' | 'blob
 
 /**
  * Starts a worker in this process. Waits for Redis as long as it takes. `around` is for those who watch it at its
- * steps, or stop it there.
+ * steps, or stop it there; functions cannot go into another thread, so with it batches are conducted in this one.
  * @throws SettingError when the environment, the configuration or Redis' durability is wrong.
  */
 export async function startWorker(
   variables: Environment,
   signal?: AbortSignal,
-  around: (hands: WorkerHands) => WorkerHands = (hands) => hands,
+  around?: (hands: WorkerHands) => WorkerHands,
 ): Promise<WorkerHandle> {
   const environment = parseWorkerEnvironment(variables);
   const blobs = await openConfiguredBlobs(variables);
@@ -111,26 +112,21 @@ export async function startWorker(
     onEstimate: metrics.onEstimate,
     onReading: rescuer.watch,
   });
-  const hands = around({
+  const retention = createRetentionStore(stores);
+  const hands = around?.({
     store: createConductorStore({ ...stores, retentionMs: configuration.retention.batchesMs }),
     blobs,
-    retention: createRetentionStore(stores),
+    retention,
   });
-  const conductors = createConductors({
-    store: hands.store,
-    blobs: hands.blobs,
-    jobs,
-    lanes,
-    queues,
-    configuration,
-    clock: systemClock,
-    logger,
-    workerId,
-  });
+  const conducting = { variables, configuration, workerId };
+  const conductors =
+    hands === undefined
+      ? createConductingThread(conducting, { clock: systemClock, logger })
+      : await openConductors(conducting, logger, hands);
   const cleaner = createCleaner({
     jobs,
-    retention: hands.retention,
-    blobs: hands.blobs,
+    retention: hands?.retention ?? retention,
+    blobs: hands?.blobs ?? blobs,
     clock: systemClock,
     logger,
     workerId,
@@ -152,7 +148,7 @@ export async function startWorker(
   await fleet.start();
   sweeper.start();
   cleaner.start();
-  conductors.start();
+  await conductors.start();
   const server = await startMetricsServer(environment, metrics, () => redis.status === 'ready');
   logger.info(
     { workerId, concurrency: environment.WORKER_CONCURRENCY, lanes: fleet.laneCount },

@@ -6,7 +6,8 @@ const LOOK_MS = 500;
 const MOST = 32;
 
 export interface Conductors {
-  start(): void;
+  /** Resolves when batches are conducted. */
+  start(): Promise<void>;
   /** Looks at once: there is a new batch. */
   nudge(): void;
   stop(): Promise<void>;
@@ -60,7 +61,7 @@ export function createConductors(
   };
 
   return {
-    start: () => {
+    start: async () => {
       running ??= loop();
     },
     nudge: () => {

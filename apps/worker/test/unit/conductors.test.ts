@@ -32,7 +32,7 @@ function setUp() {
 
 it('looks at once when a batch was created, and again for one that comes while it looks', async () => {
   const { conductors, seen } = setUp();
-  conductors.start();
+  await conductors.start();
   conductors.nudge();
   await eventually(() => seen.looks >= 1 && seen.sleeping === seen.looks);
   const before = seen.looks;

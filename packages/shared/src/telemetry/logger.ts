@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -33,6 +34,7 @@ export function createLogger(service: string, level: LogLevel): Logger {
       remove: true,
     },
   };
-  if (!process.stdout.isTTY) return pino(options);
+  // Not `process.stdout`: in a thread that is a pipe to the main one, while pino writes where the process does.
+  if (!isatty(1)) return pino(options);
   return pino(options, pretty({ colorize: true, sync: true, ignore: 'pid,hostname' }));
 }
