@@ -27,7 +27,7 @@ export interface Reservation {
   sent(): void;
   /** The call is over: the lane's budget learns from it. */
   heard(outcome: Outcome, answer: ProviderAnswer): void;
-  /** Gives back what was reserved and not used, and the slot; the outcome says whether the lane was heard. */
+  /** Gives back what was reserved and not used, and the slot, once; the outcome says whether the lane was heard. */
   end(outcome: Outcome['kind'] | null): Promise<void>;
 }
 
@@ -116,7 +116,11 @@ export async function runAttempt(
 
     // Record.
     if (step.kind === 'release' && step.lane !== null) await lane.report(step.lane, reservation);
-    return await record(step, claim, lane, dependencies);
+    const recorded = record(step, claim, lane, dependencies);
+    if (step.kind !== 'settle') return await recorded;
+    // The slot is the next call's now: that one begins on record behind this result, in the same write at the earliest.
+    const [end] = await Promise.all([recorded, reservation.end(heard)]);
+    return end;
   } finally {
     await reservation.end(heard);
   }

@@ -136,6 +136,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   ): Reservation => {
     let sentMs: number | null = null;
     let isOver = false;
+    let isEnded = false;
     const over = (outcome: Outcome | null, answer: ProviderAnswer | null): void => {
       if (isOver) return;
       isOver = true;
@@ -160,6 +161,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         over(outcome, answer);
       },
       end: async (outcome) => {
+        if (isEnded) return;
+        isEnded = true;
         over(null, null);
         letGo();
         if (isProbe) await endProbe(outcome);

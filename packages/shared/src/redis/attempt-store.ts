@@ -91,6 +91,8 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
   });
   const makeSettle = gatherMoves<['settled' | 'lost']>({
     name: 'settle-job',
+    // What is begun in the slot of a call that is over comes after its result.
+    stage: 'record',
     call: async (scriptKeys, args) => run('settle-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => ({
       keys: [...indexes(tenant), keys.tenant(tenant).paces],

@@ -1,11 +1,14 @@
-/** `gather`: turns what the turn has collected into commands. `write`: sends what has been written, these included. */
-type Stage = 'gather' | 'write';
+/**
+ * `record` and then `gather`: turn what the turn has collected into commands, results first. `write`: sends what has been
+ * written, these included.
+ */
+export type Stage = 'record' | 'gather' | 'write';
 
-const waiting: Record<Stage, (() => void)[]> = { gather: [], write: [] };
+const waiting: Record<Stage, (() => void)[]> = { record: [], gather: [], write: [] };
 let isScheduled = false;
 
 /**
- * Runs something once all that this turn of the event loop has to do is done. In two stages, since two callbacks of
+ * Runs something once all that this turn of the event loop has to do is done. In stages, since two callbacks of
  * `setImmediate` come in any order: commands that were made after the write would wait for another turn.
  */
 export function atEndOfTurn(stage: Stage, callback: () => void): void {
@@ -16,6 +19,7 @@ export function atEndOfTurn(stage: Stage, callback: () => void): void {
 }
 
 function endTurn(): void {
+  runAll('record');
   runAll('gather');
   isScheduled = false;
   runAll('write');

@@ -1,4 +1,4 @@
-import { atEndOfTurn } from './end-of-turn.ts';
+import { atEndOfTurn, type Stage } from './end-of-turn.ts';
 
 /** A script holds Redis while it runs: 64 moves are about a millisecond, and so is a megabyte. */
 const MOST_MOVES = 64;
@@ -21,6 +21,8 @@ export interface MovesScript {
   call: (keys: string[], args: Values[number][]) => Promise<unknown>;
   shared: (group: string) => { keys: readonly string[]; args: Values };
   mostMoves?: number;
+  /** `record`: before the moves of other scripts that the same turn has asked for. */
+  stage?: Exclude<Stage, 'write'>;
 }
 
 /** A group is what may stand in one call: the moves of one tenant, since all keys of a call lie in one slot. */
@@ -38,7 +40,7 @@ interface Waiting {
  * job's reply; when the call fails it fails for all of them, and each move can be made again.
  */
 export function gatherMoves<Reply>(script: MovesScript): MakeMove<Reply> {
-  const { mostMoves = MOST_MOVES } = script;
+  const { mostMoves = MOST_MOVES, stage = 'gather' } = script;
   let byGroup = new Map<string, Waiting[]>();
   const send = (): void => {
     const gathered = byGroup;
@@ -49,7 +51,7 @@ export function gatherMoves<Reply>(script: MovesScript): MakeMove<Reply> {
   };
   return async (group, move) =>
     new Promise<Reply>((resolve, reject) => {
-      if (byGroup.size === 0) atEndOfTurn('gather', send);
+      if (byGroup.size === 0) atEndOfTurn(stage, send);
       const moves = byGroup.get(group);
       if (moves === undefined) byGroup.set(group, [{ move, resolve, reject }]);
       else moves.push({ move, resolve, reject });

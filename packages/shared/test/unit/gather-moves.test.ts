@@ -119,16 +119,17 @@ test('a reply that is missing rejects instead of leaving its caller waiting', as
   await expect(make('t', move('a'))).rejects.toThrow('no reply (settle-job)');
 });
 
-test('the end of a turn: first what makes commands, then what writes them, all in one', async () => {
+test('the end of a turn: what makes commands, results first, then what writes them, all in one', async () => {
   const order: string[] = [];
   atEndOfTurn('write', () => order.push('write'));
   atEndOfTurn('gather', () => {
     order.push('gather');
     atEndOfTurn('write', () => order.push('write of the gathered'));
   });
+  atEndOfTurn('record', () => order.push('record'));
   setImmediate(() => order.push('next'));
   await nextTurn();
-  expect(order).toEqual(['gather', 'write', 'write of the gathered', 'next']);
+  expect(order).toEqual(['record', 'gather', 'write', 'write of the gathered', 'next']);
   atEndOfTurn('write', () => order.push('again'));
   await nextTurn();
   expect(order.at(-1)).toBe('again');
