@@ -4,7 +4,7 @@ import { routeModel } from '@nightshift/shared/config';
 import { ApiError } from '@nightshift/shared/errors';
 import { newJobId, type Job, type NewJob, type TokenCounts } from '@nightshift/shared/job';
 import { canonicalJson } from '@nightshift/shared/json';
-import { laneOf } from '@nightshift/shared/lane';
+import { laneOf, mayLimitTokens } from '@nightshift/shared/lane';
 import type { AcceptResult } from '@nightshift/shared/redis';
 import { estimateTokens } from '@nightshift/shared/tokens';
 import { answerAccepted } from './answer-accepted.ts';
@@ -57,8 +57,7 @@ export async function acceptJob(
 /** Counting costs more than all else here; a lane that is known to have no limit of tokens needs none. */
 async function countsTokens({ laneStates }: Context, laneId: string): Promise<boolean> {
   try {
-    const { budget } = await laneStates.get(laneId);
-    return budget === null || budget.cold !== undefined || budget.tokens !== undefined;
+    return mayLimitTokens((await laneStates.get(laneId)).budget);
   } catch {
     return true;
   }

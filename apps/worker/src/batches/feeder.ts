@@ -1,5 +1,5 @@
 import { routeModel } from '@nightshift/shared/config';
-import { outboxEntry, type TokenCounts } from '@nightshift/shared/job';
+import { outboxEntry, type Endpoint, type TokenCounts } from '@nightshift/shared/job';
 import { laneOf } from '@nightshift/shared/lane';
 import {
   firstDelivery,
@@ -13,6 +13,7 @@ import { createBundles } from './bundles.ts';
 import type { ConductorDependencies } from './conductor.ts';
 import { readRequests, type InputRequestLine } from './input-reader.ts';
 import { linesToFeed } from './line-window.ts';
+import { createTokenLimits } from './token-limits.ts';
 
 /** In one script call. */
 const FED_AT_ONCE = { lines: 250, bytes: 1_000_000 };
@@ -34,6 +35,7 @@ export function createFeeder(
 ): Feeder {
   const requests = readRequests(blobs, input, batch.endpoint, start);
   const bundles = createBundles<FedLine>(clock.monotonic);
+  const isCounted = createTokenLimits(lanes, clock);
   let readFed = start.fed;
   let averageBytes = 1000;
 
@@ -112,9 +114,9 @@ export function createFeeder(
     if ((await lanes.register(lane)) === 'too_many') {
       throw new Error(`line ${line} needs one lane more than limits.lanes allows`);
     }
-    const estimate = estimateTokens(batch.endpoint, model, parsed);
-    const tokens: TokenCounts = [estimate.inputTokens, estimate.maxOutputTokens, estimate.choices];
-    return { line, customId, endpoint: batch.endpoint, model, laneId: lane.id, body, tokens };
+    const { endpoint } = batch;
+    const tokens = (await isCounted(lane.id)) ? countTokens(endpoint, model, parsed) : null;
+    return { line, customId, endpoint, model, laneId: lane.id, body, tokens };
   }
 
   /** Puts fed lines into their queues; what fails stands in the outbox, and a sweep delivers it. */
@@ -122,7 +124,11 @@ export function createFeeder(
     const { tenant, id } = conducting;
     for (const [laneId, own] of Map.groupBy(cut, ([first]) => first?.laneId ?? '')) {
       const sent = own.map((bundle) =>
-        bundle.map(({ line, tokens }) => ({ deliveryId: firstDelivery(id, line), tokens })),
+        bundle.map(({ line, tokens, body }) => ({
+          deliveryId: firstDelivery(id, line),
+          tokens,
+          characters: body.length,
+        })),
       );
       await queues.add(
         laneId,
@@ -137,4 +143,13 @@ export function createFeeder(
       );
     }
   }
+}
+
+function countTokens(
+  endpoint: Endpoint,
+  model: string,
+  body: InputRequestLine['parsed'],
+): TokenCounts {
+  const { inputTokens, maxOutputTokens, choices } = estimateTokens(endpoint, model, body);
+  return [inputTokens, maxOutputTokens, choices];
 }

@@ -22,6 +22,8 @@ export const BUNDLE_MOMENT_MS = 5;
 export interface CountedDelivery {
   deliveryId: string;
   tokens: TokenCounts | null;
+  /** Length of the request, by which one whose tokens are not counted takes its part of a shared lane. */
+  characters?: number;
 }
 
 /** What a queue holds as one: a delivery, and those that travel with it as a bundle. */

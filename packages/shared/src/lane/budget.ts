@@ -29,6 +29,14 @@ export const laneBudgetSchema = z.object({
 });
 export type LaneBudget = z.infer<typeof laneBudgetSchema>;
 
+/**
+ * Whether a lane may have a limit of tokens: then what a request will be charged is counted before it is called. True
+ * while nobody has called, and nothing is known.
+ */
+export function mayLimitTokens(budget: LaneBudget | null): boolean {
+  return budget === null || budget.cold !== undefined || budget.tokens !== undefined;
+}
+
 /** What is left now of a limit, as far as the fleet knows; reservations that lie ahead are taken off. */
 export function remainingOf(
   budget: LaneBudget | null,

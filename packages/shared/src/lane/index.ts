@@ -2,6 +2,7 @@ export {
   laneBudgetSchema,
   budgetWait,
   limitsOf,
+  mayLimitTokens,
   remainingOf,
   type LaneBudget,
   type LaneLimits,

@@ -56,6 +56,18 @@ it('lets a tenant with a few jobs pass the thousand of another', async () => {
   await lane.close();
 });
 
+it('shares by length where tokens are not counted', async () => {
+  const lane = openLane('lane_length');
+  const of = (tenant: string, count: number, characters: number): Delivery[] =>
+    deliveriesOf(tenant, count, 0).map((each) => ({ ...each, tokens: null, characters }));
+  // With the usual 250 tokens of an answer: 2250 and 450.
+  await lane.add(of('long', 40, 8000));
+  await lane.add(of('short', 40, 800));
+  const taken = await lane.take(24);
+  expect(share(taken, 'short') / share(taken, 'long')).toBeCloseTo(5, 0);
+  await lane.close();
+});
+
 it('shares by tokens, not by jobs', async () => {
   const lane = openLane('lane_b');
   await lane.add(deliveriesOf('large', 100, 4000));
