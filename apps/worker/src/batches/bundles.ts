@@ -1,9 +1,11 @@
 import { BUNDLE_MOMENT_MS, MOST_IN_BUNDLE } from '@nightshift/shared/job';
 
 /** The pace is taken over at least so long: results come in groups. */
-const SPAN_MS = 250;
+const SPAN_MS = 100;
 
 export interface Bundles<Line extends { laneId: string }> {
+  /** False until results could have come for a while. */
+  readonly isPaceKnown: boolean;
   /** So many of the batch's lines are settled now. */
   settled(count: number): void;
   /** Cuts lines into bundles, each for one lane. */
@@ -15,9 +17,12 @@ export function createBundles<Line extends { laneId: string }>(
   monotonic: () => number,
 ): Bundles<Line> {
   let since: { atMs: number; count: number } | null = null;
-  let perMs = 0;
+  let perMs: number | null = null;
 
   return {
+    get isPaceKnown() {
+      return perMs !== null;
+    },
     settled: (count) => {
       const atMs = monotonic();
       since ??= { atMs, count };
@@ -28,7 +33,7 @@ export function createBundles<Line extends { laneId: string }>(
     cut: (lines) =>
       [...Map.groupBy(lines, ({ laneId }) => laneId).values()].flatMap((own) => {
         // Of the batch's pace a lane has the part that it has of these lines.
-        const atOnce = Math.floor((perMs * BUNDLE_MOMENT_MS * own.length) / lines.length);
+        const atOnce = Math.floor(((perMs ?? 0) * BUNDLE_MOMENT_MS * own.length) / lines.length);
         return pieces(own, Math.min(Math.max(1, atOnce), MOST_IN_BUNDLE));
       }),
   };

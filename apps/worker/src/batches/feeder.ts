@@ -66,6 +66,8 @@ export function createFeeder(
       bundles.settled(place.fed - outstanding);
       const room = linesToFeed(outstanding, averageBytes, batch.counts.total - place.fed);
       if (room === 0) return 0;
+      // What is fed before the pace is known travels line by line.
+      if (!bundles.isPaceKnown && outstanding >= FED_AT_ONCE.lines) return 0;
       const lines = await next(place, {
         lines: Math.min(room, FED_AT_ONCE.lines),
         bytes: FED_AT_ONCE.bytes,

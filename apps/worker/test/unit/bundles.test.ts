@@ -20,6 +20,18 @@ it('sends lines one at a time at the pace of a model, and before the pace is kno
   expect(new Set(sizes(390))).toEqual(new Set([1]));
 });
 
+it('knows a pace when results could have come for a while, also that there were none', () => {
+  let now = 0;
+  const bundles = createBundles(() => now);
+  bundles.settled(0);
+  now = 99;
+  bundles.settled(50);
+  expect(bundles.isPaceKnown).toBe(false);
+  now = 100;
+  bundles.settled(0);
+  expect(bundles.isPaceKnown).toBe(true);
+});
+
 it('bundles those of the same five milliseconds, and not more than sixteen', () => {
   expect(sizes(2000)).toEqual(Array.from({ length: 10 }, () => 10));
   expect(sizes(100_000)).toEqual([16, 16, 16, 16, 16, 16, 4]);
