@@ -25,13 +25,19 @@ local results = {}
 
 local function record_result(record, from, to)
   local id, generation, status = ARGV[from], ARGV[from + 1], ARGV[from + 2]
-  local r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events', 'lane')
+  local r
+  if is_line(id) then
+    r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events', 'lane', 'batch', 'line',
+      'custom_id')
+  else
+    r = redis.call('HMGET', record, 'status', 'generation', 'attempts', 'expires_at', 'seq', 'events', 'lane')
+  end
   if r[1] ~= 'in_progress' or r[2] ~= generation then
     if redis.call('HGET', record, 'settled_by') == generation then return { 'settled' } end
     return { 'lost', r[1] or 'missing' }
   end
   settle(keys, { record = record, tenant = tenant, id = id, status = r[1], attempts = r[3], expires_at = r[4], seq = r[5],
-    events = r[6] }, retention_ms, status, at, 'settled_by', generation, unpack(ARGV, from + 3, to))
+    events = r[6], line = r[8] and { r[8], r[9], r[10] } }, retention_ms, status, at, 'settled_by', generation, unpack(ARGV, from + 3, to))
   local lane = r[7]
   if lane then results[lane] = (results[lane] or 0) + 1 end
   return { 'settled' }

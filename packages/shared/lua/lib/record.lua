@@ -91,7 +91,7 @@ end
 -- The one result of a line: counted in its batch and handed to the conductor, which writes it to a file. A second one is
 -- dropped. Its record has done its work.
 local function settle_line(keys, job, status, ...)
-  local line = redis.call('HMGET', job.record, 'batch', 'line', 'custom_id')
+  local line = job.line or redis.call('HMGET', job.record, 'batch', 'line', 'custom_id')
   local batch = line[1]
   if redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0 then
     redis.call('XADD', batch .. ':results', '*', 'line', line[2], 'custom_id', line[3], 'status', status, ...)
@@ -106,7 +106,8 @@ local function settle_line(keys, job, status, ...)
 end
 
 -- Writes the one terminal record of a job. The caller has checked that it may: first writer wins.
--- keys: { expiring, unsuccessful }. job: the record's key and what it holds now. at: text. ...: more field, value pairs.
+-- keys: { expiring, unsuccessful }. job: the record's key and what it holds now; line: batch, line and custom_id of a line,
+-- where they were read already. at: text. ...: more field, value pairs.
 local function settle(keys, job, retention_ms, status, at, ...)
   if is_line(job.id) then return settle_line(keys, job, status, ...) end
   local seq, log = next_event(job.events, job.seq, at, 'job.' .. status, job.attempts, '')
