@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '@nightshift/shared/clock';
 import type { Logger } from '@nightshift/shared/telemetry';
@@ -8,6 +9,8 @@ import type { ConductingSettings } from './open-conductors.ts';
 
 /** Until a thread that died is replaced. One that dies again and again must not take the time of the calls. */
 const RESTART_MS = { first: 1000, most: 4000 };
+/** Half of the main thread's: lines that stream through the thread need none to survive. */
+const NEW_SPACE_MB = 8;
 /** One that has lived for so long did not die of its start. */
 const SOUND_MS = 30_000;
 
@@ -37,6 +40,8 @@ export function createConductingThread(
       configuration,
       workerId: `${workerId}-${number}`,
     };
+    // V8 reads it when a thread is made, and takes it before any limit given to `Worker`. See docs/adr/0020.
+    setFlagsFromString(`--max-semi-space-size=${NEW_SPACE_MB}`);
     const own = new Worker(program, { name: 'conductors', workerData });
     thread = own;
     return new Promise((resolve) => {
