@@ -71,7 +71,7 @@ test('a built tree without sources runs on the system node, if that is new enoug
   const { code, stdout } = await here.run(here.at('bin/nightshift'), ['worker']);
   expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: `system --single-threaded-gc --max-semi-space-size=16 --heap-growing-percent=20 ${here.at('apps/cli/dist/main.js')} worker\n`,
+    stdout: `system --single-threaded-gc --max-semi-space-size=16 --heap-growing-percent=60 ${here.at('apps/cli/dist/main.js')} worker\n`,
   });
   here.program('fakes/node', 'echo v20.20.2');
   const old = await here.run(here.at('bin/nightshift'), ['worker']);
