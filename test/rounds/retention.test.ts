@@ -142,6 +142,8 @@ describe('retention', () => {
     const indexes = new Set([
       ...[keys.tenants, keys.lanes, keys.turn('clean'), keys.turn('remove-temporary')],
       ...[of.files, of.batches, of.expiringFiles, of.expiringBatches, of.openBatches],
+      // Goes by itself, a minute after the last result.
+      of.paces,
     ]);
     const left = (await allKeys()).filter(
       (key) =>
