@@ -81,8 +81,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const running: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const lastSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
-  // Several entries are fetched before the first is looked at, and no two need be alike: the next may be as large as any
-  // of the last. Of those that came first nothing is known.
+  // Several entries are fetched before the first is looked at, and they differ in size: until smaller ones have come for
+  // a while, the next is reckoned to be the largest of the last, and the first to be the largest that there is.
   const bundleSizes: Record<Priority, number> = {
     interactive: MOST_IN_BUNDLE,
     bulk: MOST_IN_BUNDLE,
