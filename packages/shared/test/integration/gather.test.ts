@@ -81,6 +81,15 @@ test('a hundred jobs at once: two calls of each script, and each caller has its 
   );
 });
 
+test('a result goes before what is begun in the same turn, whoever asked first', async () => {
+  const tenant = newTenant();
+  const over = await started(stores, tenant);
+  const next = await accepted(stores, tenant);
+  calls.length = 0;
+  await Promise.all([begun(stores, tenant, next, 1), stores.attempts.settle(over, completed)]);
+  expect(calls).toEqual(['settle-job', 'begin-attempt']);
+});
+
 test('mixed results in one call: each is what it would have been alone', async () => {
   const tenant = newTenant();
   const [fresh, later, late, doomed] = [
