@@ -70,16 +70,24 @@ export interface LaneWorker {
   close(): Promise<void>;
 }
 
+/** A delivery that was taken from its queue. */
+interface Taken {
+  readonly priority: Priority;
+  readonly tokens: TokenCounts | null;
+  /** It has had no slot yet. */
+  isWaiting: boolean;
+}
+
 export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const { lane, provider, lanes, pacer, needs, slots, stopping, attempt } = options;
   const { clock, logger } = attempt;
   const gate = createLaneGate(clock, stopping);
   /** Before it stops: calls in flight come back, and no other is made. */
   const leaving = new AbortController();
-  const held: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  /** Entries of its queue that are not over, and the deliveries in them; how many the last entry held. */
+  /** Entries of its queue that are not over, and the deliveries in them that have had no slot yet. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  const running: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  const waiting: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  /** How many deliveries the last entry held. */
   const lastSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
   // Several entries are fetched before the first is looked at, and they differ in size: until smaller ones have come for
   // a while, the next is reckoned to be the largest of the last, and the first to be the largest that there is.
@@ -91,10 +99,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
 
-  const reserve = async (
-    priority: Priority,
-    tokens: TokenCounts | null,
-  ): Promise<Reservation | 'not_now'> => {
+  const setWaiting = (delivery: Taken, isWaiting: boolean): void => {
+    if (delivery.isWaiting === isWaiting) return;
+    delivery.isWaiting = isWaiting;
+    waiting[delivery.priority] += isWaiting ? 1 : -1;
+  };
+  const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
+    const { priority, tokens } = delivery;
     for (;;) {
       if (leaving.signal.aborted) return 'not_now';
       const admission = await gate.admit();
@@ -106,25 +117,22 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';
       }
-      held[priority] += 1;
-      const letGo = (): void => {
-        held[priority] -= 1;
-        release();
-      };
-      if (admission.isProbe) return reservation(pacer.passFreely(priority), letGo, true, tokens);
+      setWaiting(delivery, false);
+      if (admission.isProbe) return reservation(pacer.passFreely(priority), release, true, tokens);
       // Waits in the slot: at its date the call is made at once.
       const pass =
         gate.closed === null ? await pacer.acquire(priority, needs.of(tokens)) : 'closed';
       if (pass === 'not_now') {
-        letGo();
+        release();
         return 'not_now';
       }
       if (pass !== 'closed' && gate.closed === null) {
-        return reservation(pass, letGo, false, tokens);
+        return reservation(pass, release, false, tokens);
       }
       // It closed while the job waited.
       if (pass !== 'closed') pacer.giveBack(pass);
-      letGo();
+      setWaiting(delivery, true);
+      release();
     }
   };
 
@@ -189,11 +197,11 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     }
   };
 
-  const access = (priority: Priority, tokens: TokenCounts | null): LaneAccess => ({
+  const access = (delivery: Taken): LaneAccess => ({
     laneId: lane.id,
     model: lane.model,
     provider,
-    reserve: async () => reserve(priority, tokens),
+    reserve: async () => reserve(delivery),
     report: async (news, { isProbe }) => {
       calls.refused += 1;
       const state =
@@ -216,11 +224,11 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       const isAsExpected = bundle.length === 1 && bundleSizes[priority] === 1;
       lastSizes[priority] = bundle.length;
       bundleSizes[priority] = Math.max(bundle.length, bundleSizes[priority] - 1);
-      running[priority] += bundle.length;
-      if (!isAsExpected) rebalance();
-      const ends = await Promise.all(
+      const all = Promise.all(
         bundle.map(async ([id, tokensOfOne]) => runOne(tenant, id, tokensOfOne, priority)),
       );
+      if (!isAsExpected) rebalance();
+      const ends = await all;
       return ends.every((end) => end === 'finished') ? 'finished' : 'back_to_head';
     } catch (error) {
       return await broke(job.id, error);
@@ -234,23 +242,20 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     tokens: TokenCounts | null,
     priority: Priority,
   ): Promise<DeliveryEnd> => {
+    const delivery: Taken = { priority, tokens, isWaiting: false };
+    setWaiting(delivery, true);
     try {
-      return await runAttempt(
-        { tenant, ...parseDeliveryId(id) },
-        access(priority, tokens),
-        stopping,
-        {
-          ...attempt,
-          onOutcome: (laneId, outcome, durationMs) => {
-            calls.calls += 1;
-            attempt.onOutcome?.(laneId, outcome, durationMs);
-          },
+      return await runAttempt({ tenant, ...parseDeliveryId(id) }, access(delivery), stopping, {
+        ...attempt,
+        onOutcome: (laneId, outcome, durationMs) => {
+          calls.calls += 1;
+          attempt.onOutcome?.(laneId, outcome, durationMs);
         },
-      );
+      });
     } catch (error) {
       return await broke(id, error);
     } finally {
-      running[priority] -= 1;
+      setWaiting(delivery, false);
     }
   };
   /** A defect: the delivery goes round again, and the record counts how often its worker gave up on it. */
@@ -333,14 +338,14 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   pacer.onChange(follow);
 
   /**
-   * Each reader may take as many as it holds slots and slots are free: what is taken beyond that would wait
-   * here while another process could have run it. Of bundles one more, since the calls of one do not end all at once.
+   * Beside what it runs each reader may take as much as slots are free, less what waits for one here: what is taken beyond
+   * that would wait while another process could have run it. Of bundles one more, since the calls of one do not end all at once.
    * BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken.
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const room = Math.min(slots.free(priority), pacer.room(priority));
-      const spare = room + held[priority] - running[priority] + lastSizes[priority] - 1;
+      const spare = room - waiting[priority] + lastSizes[priority] - 1;
       const entries = Math.ceil(spare / bundleSizes[priority]);
       const limit = gate.probing ? 1 : Math.max(1, taken[priority] + entries);
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
