@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Bag, type Place } from '@nightshift/shared/collections';
 import type { Api } from './build-app.ts';
 
 /** Calls that are still being answered after this long are cut off. */
@@ -12,18 +13,25 @@ const SWEEP_EVERY_MS = 25;
  */
 export function serverCloser(app: Api): () => Promise<void> {
   const { server } = app;
-  const silent = new Set<Socket>();
+  const silent = new Bag<Socket>();
+  const places = new WeakMap<Socket, Place<Socket>>();
+  /** False when it has said something before. */
+  const speaks = (socket: Socket): boolean => {
+    const place = places.get(socket);
+    places.delete(socket);
+    return place !== undefined && silent.delete(place);
+  };
   const forget = function (this: Socket): void {
-    silent.delete(this);
+    speaks(this);
   };
   server.on('connection', (socket) => {
-    silent.add(socket);
+    places.set(socket, silent.add(socket));
     socket.once('close', forget);
   });
   server.on('request', ({ socket }) => {
     // A second listener beside Node's own, on a connection that goes on, kept each of its requests until the next major
     // collection: the minor ones took a fifth of a busy process's time, measured.
-    if (silent.delete(socket)) socket.off('close', forget);
+    if (speaks(socket)) socket.off('close', forget);
   });
 
   /** Those that were answering when the server stopped listening become idle one by one. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Bag, type Place } from '@nightshift/shared/collections';
 import { answerBrokenSocket } from './error-answers.ts';
 
 declare module 'fastify' {
@@ -6,6 +7,16 @@ declare module 'fastify' {
     /** A file comes in: it may be large and take its time. */
     isUpload?: boolean;
   }
+  interface FastifyReply {
+    /** While the body of its request comes in. */
+    arriving: Place<Arriving> | null;
+  }
+}
+
+interface Arriving {
+  reply: FastifyReply;
+  /** On the clock of `performance.now()`. */
+  deadlineMs: number;
 }
 
 /**
@@ -16,23 +27,28 @@ export function registerArrival(
   app: FastifyInstance,
   { requestMs, checkEveryMs }: { requestMs: number; checkEveryMs: number },
 ): void {
-  const arriving = new Map<FastifyReply, number>();
+  const arriving = new Bag<Arriving>();
+  const forget = (reply: FastifyReply): void => {
+    if (reply.arriving !== null) arriving.delete(reply.arriving);
+    reply.arriving = null;
+  };
+  app.decorateReply('arriving', null);
   app.addHook('onRequest', (request, reply, done) => {
     if (hasBody(request) && request.routeOptions.config.isUpload !== true) {
-      arriving.set(reply, performance.now() + requestMs);
+      reply.arriving = arriving.add({ reply, deadlineMs: performance.now() + requestMs });
     }
     done();
   });
   app.addHook('preValidation', (_request, reply, done) => {
-    arriving.delete(reply);
+    forget(reply);
     done();
   });
   const check = (): void => {
     const now = performance.now();
-    for (const [reply, deadline] of arriving) {
+    for (const { reply, deadlineMs } of arriving) {
       const { raw } = reply.request;
-      if (raw.complete || raw.destroyed) arriving.delete(reply);
-      else if (now < deadline) continue;
+      if (raw.complete || raw.destroyed) forget(reply);
+      else if (now < deadlineMs) continue;
       // It was refused already, and its sender goes on sending.
       else if (reply.sent) raw.destroy();
       else answerBrokenSocket(timeOut(), raw.socket);

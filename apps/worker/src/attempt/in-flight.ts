@@ -1,7 +1,8 @@
+import { Bag } from '@nightshift/shared/collections';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import type { AbortReason } from './outcome.ts';
 
-/** The calls that this process has at providers now, by job. */
+/** The calls that this process has at providers now. */
 export interface InFlight {
   readonly size: number;
   /** Registers a call; returns how to forget it. */
@@ -15,26 +16,25 @@ export interface InFlight {
 }
 
 export function createInFlight(): InFlight {
-  const calls = new Map<string, { claim: Claim; abort: (reason: AbortReason) => void }>();
+  const calls = new Bag<{ claim: Claim; abort: (reason: AbortReason) => void }>();
   return {
     get size() {
       return calls.size;
     },
     add: (claim, abort) => {
-      const entry = { claim, abort };
-      calls.set(claim.jobId, entry);
+      const place = calls.add({ claim, abort });
       return () => {
-        if (calls.get(claim.jobId) === entry) calls.delete(claim.jobId);
+        calls.delete(place);
       };
     },
     withdraw: (jobId) => {
-      calls.get(jobId)?.abort('withdrawn');
+      for (const { claim, abort } of calls) if (claim.jobId === jobId) abort('withdrawn');
     },
     handOffAll: () => {
-      for (const { abort } of calls.values()) abort('handed_off');
+      for (const { abort } of calls) abort('handed_off');
     },
     recheck: async (attempts) => {
-      const entries = [...calls.values()];
+      const entries = [...calls];
       const held = await attempts.stillHeld(entries.map(({ claim }) => claim));
       for (const [at, entry] of entries.entries()) if (held[at] === false) entry.abort('withdrawn');
     },

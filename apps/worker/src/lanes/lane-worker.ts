@@ -84,6 +84,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const gate = createLaneGate(clock, stopping);
   /** Before it stops: calls in flight come back, and no other is made. */
   const leaving = new AbortController();
+  const takeSlot = slots.until(leaving.signal);
   /** Entries of its queue that are not over, and the deliveries in them that have had no slot yet. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const waiting: Record<Priority, number> = { interactive: 0, bulk: 0 };
@@ -112,7 +113,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       if (admission.kind === 'not_now') return 'not_now';
       let release: () => void;
       try {
-        release = await slots.take(priority, leaving.signal);
+        release = await takeSlot(priority);
       } catch {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';

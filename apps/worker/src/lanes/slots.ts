@@ -1,12 +1,15 @@
-import type { Priority } from '@nightshift/shared/job';
+import { priorities, type Priority } from '@nightshift/shared/job';
+
+/** Resolves to the slot's release once one is free; interactive first. Rejects with the signal's reason. */
+type TakeSlot = (priority: Priority) => Promise<() => void>;
 
 /** Units of concurrency of this process: WORKER_CONCURRENCY of them, over all lanes. */
 export interface Slots {
   readonly total: number;
   /** How many a job of this priority could take now. */
   free(priority: Priority): number;
-  /** Resolves to the slot's release once one is free; interactive first. Rejects with the signal's reason. */
-  take(priority: Priority, signal: AbortSignal): Promise<() => void>;
+  /** How slots are taken until a signal. */
+  until(signal: AbortSignal): TakeSlot;
   /** Called whenever the number of free slots has changed. */
   onChange(listener: () => void): void;
 }
@@ -15,12 +18,15 @@ export interface Slots {
 const INTERACTIVE_SHARE = 0.05;
 
 interface Waiter {
+  signal: AbortSignal;
   grant: () => void;
+  reject: (reason: unknown) => void;
 }
 
 export function createSlots(total: number): Slots {
   const mostBulk = total - Math.floor(total * INTERACTIVE_SHARE);
-  const waiting: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
+  // Arrays, and one listener for all that wait until a signal: see Bag for what V8 makes of other lists of what comes and goes.
+  const waiting: Record<Priority, Waiter[]> = { interactive: [], bulk: [] };
   const listeners: (() => void)[] = [];
   const used: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const free = (priority: Priority): number => {
@@ -29,12 +35,8 @@ export function createSlots(total: number): Slots {
   };
 
   const changed = (): void => {
-    for (const priority of ['interactive', 'bulk'] as const) {
-      for (const waiter of waiting[priority]) {
-        if (free(priority) <= 0) break;
-        waiting[priority].delete(waiter);
-        waiter.grant();
-      }
+    for (const priority of priorities) {
+      while (free(priority) > 0 && waiting[priority].length > 0) waiting[priority].shift()?.grant();
     }
     for (const listener of listeners) listener();
   };
@@ -52,23 +54,25 @@ export function createSlots(total: number): Slots {
   return {
     total,
     free,
-    take: async (priority, signal) => {
-      signal.throwIfAborted();
-      if (free(priority) > 0) return occupy(priority);
-      return new Promise((resolve, reject) => {
-        const waiter: Waiter = {
-          grant: () => {
-            signal.removeEventListener('abort', onAbort);
+    until: (signal) => {
+      const dismiss = (): void => {
+        for (const priority of priorities) {
+          const dismissed = waiting[priority].filter((waiter) => waiter.signal === signal);
+          waiting[priority] = waiting[priority].filter((waiter) => waiter.signal !== signal);
+          for (const { reject } of dismissed) reject(signal.reason);
+        }
+      };
+      signal.addEventListener('abort', dismiss, { once: true });
+      return async (priority) => {
+        signal.throwIfAborted();
+        if (free(priority) > 0) return occupy(priority);
+        return new Promise((resolve, reject) => {
+          const grant = (): void => {
             resolve(occupy(priority));
-          },
-        };
-        const onAbort = (): void => {
-          waiting[priority].delete(waiter);
-          reject(signal.reason as Error);
-        };
-        signal.addEventListener('abort', onAbort, { once: true });
-        waiting[priority].add(waiter);
-      });
+          };
+          waiting[priority].push({ signal, grant, reject });
+        });
+      };
     },
     onChange: (listener) => {
       listeners.push(listener);

@@ -102,7 +102,8 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   const { laneId, clock, budgets, random, governor } = options;
   const redisClock = createRedisClock();
   const tally = createTurnTally(redisClock, clock.now);
-  const waiters: Record<Priority, Set<Waiter>> = { interactive: new Set(), bulk: new Set() };
+  // Arrays, as in slots.ts.
+  const waiters: Record<Priority, Waiter[]> = { interactive: [], bulk: [] };
   const listeners: (() => void)[] = [];
   const closedUntilMs: Record<Priority, number> = { interactive: -Infinity, bulk: -Infinity };
   let view: PaceReply | null = null;
@@ -119,7 +120,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
 
   const isFresh = (): boolean => view !== null && clock.monotonic() - knownAtMs < STALE_MS;
   const undated = (priority: Priority): Waiter[] =>
-    [...waiters[priority]].filter(({ dated }) => dated === null);
+    waiters[priority].filter(({ dated }) => dated === null);
 
   const schedule = (atMs: number): void => {
     const soonestMs = Math.max(atMs, retryAtMs);
@@ -141,7 +142,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       schedule(isFresh() ? Math.max(spacedMs, closedUntilMs.bulk) : askedAtMs + SOON_MS);
     }
     // Those that wait for this worker's share of the concurrency may have none of it left to them now.
-    const isWaiting = waiters.interactive.size + waiters.bulk.size > 0;
+    const isWaiting = waiters.interactive.length + waiters.bulk.length > 0;
     if (tally.hasNews || calling > 0 || (isWaiting && !needsView)) schedule(spacedMs);
     // Who hears of limits must tell the others at once.
     if (tally.hasLimits && view?.limited === false) schedule(askedAtMs + SOON_MS);
@@ -153,7 +154,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
       worker: options.workerId,
       number: (turns += 1),
       in_flight: calling,
-      waiting: waiters.interactive.size + waiters.bulk.size,
+      waiting: waiters.interactive.length + waiters.bulk.length,
       ...tally.take(),
       random: random(),
       limits: options.limits,
@@ -212,7 +213,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     for (const [at, waiter] of wanted.entries()) {
       const grant = reply.grants[at];
       if (grant == null) continue;
-      if (!waiters[waiter.priority].has(waiter)) {
+      if (!waiters[waiter.priority].includes(waiter)) {
         tally.putBack(grant.stamp.epoch, waiter.tokens);
         continue;
       }
@@ -226,14 +227,21 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     }
   };
 
+  /** False when it does not wait any more. */
+  const remove = (waiter: Waiter): boolean => {
+    const own = waiters[waiter.priority];
+    const at = own.indexOf(waiter);
+    if (at !== -1) own.splice(at, 1);
+    return at !== -1;
+  };
   const release = (waiter: Waiter): void => {
     const { priority, tokens, dated } = waiter;
-    if (!waiters[priority].delete(waiter)) return;
+    if (!remove(waiter)) return;
     calling += 1;
     waiter.resolve({ priority, tokens, stamp: dated?.stamp ?? null });
   };
   const dismiss = (waiter: Waiter): void => {
-    if (waiters[waiter.priority].delete(waiter)) waiter.resolve('not_now');
+    if (remove(waiter)) waiter.resolve('not_now');
   };
 
   /** Bulk leaves a part of the concurrency to interactive jobs, as of the slots. */
@@ -247,10 +255,8 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
   const pump = (): void => {
     if (!isFresh()) return;
     for (const priority of ['interactive', 'bulk'] as const) {
-      for (const waiter of waiters[priority]) {
-        if (free(priority) <= 0) break;
-        release(waiter);
-      }
+      const own = waiters[priority];
+      while (own[0] !== undefined && free(priority) > 0) release(own[0]);
     }
   };
   const changed = (): void => {
@@ -261,13 +267,13 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     acquire: async (priority, tokens) => {
       if (closed) return 'not_now';
       // The common case costs nothing.
-      if (isFresh() && waiters[priority].size === 0 && free(priority) > 0) {
+      if (isFresh() && waiters[priority].length === 0 && free(priority) > 0) {
         calling += 1;
         return { priority, tokens, stamp: null };
       }
       if (closedUntilMs[priority] - clock.monotonic() > SHORT_WAIT_MS) return 'not_now';
       return new Promise((resolve) => {
-        waiters[priority].add({ priority, tokens, resolve, dated: null });
+        waiters[priority].push({ priority, tokens, resolve, dated: null });
         plan();
       });
     },
@@ -292,7 +298,7 @@ export function createLanePacer(options: LanePacerOptions): LanePacer {
     room: (priority) => {
       // What is taken waits here for its turn, a moment at most.
       if (view === null || view.cold) return Infinity;
-      const waiting = waiters[priority].size;
+      const waiting = waiters[priority].length;
       if (!view.limited) {
         return view.share === null ? Infinity : Math.max(0, free(priority)) + 2;
       }

@@ -7,23 +7,23 @@ const never = new AbortController().signal;
 describe('slots', () => {
   it('keeps some from bulk and none from interactive', async () => {
     const slots = createSlots(64);
-    for (let i = 0; i < 61; i += 1) await slots.take('bulk', never);
+    const take = slots.until(never);
+    for (let i = 0; i < 61; i += 1) await take('bulk');
     expect(slots.free('interactive')).toBe(3);
     const order: string[] = [];
-    void slots.take('bulk', never).then(() => order.push('bulk'));
-    await slots.take('interactive', never).then(() => order.push('interactive'));
+    void take('bulk').then(() => order.push('bulk'));
+    await take('interactive').then(() => order.push('interactive'));
     expect(order).toEqual(['interactive']);
   });
 
   it('has one for bulk even when there is only one', async () => {
     const slots = createSlots(1);
-    const release = await slots.take('bulk', never);
+    const take = slots.until(never);
+    const release = await take('bulk');
     expect(slots.free('interactive')).toBe(0);
     const order: string[] = [];
-    const bulk = slots.take('bulk', never).then((end) => (order.push('bulk'), end));
-    const interactive = slots
-      .take('interactive', never)
-      .then((end) => (order.push('interactive'), end));
+    const bulk = take('bulk').then((end) => (order.push('bulk'), end));
+    const interactive = take('interactive').then((end) => (order.push('interactive'), end));
     release();
     (await interactive)();
     (await bulk)();
@@ -33,7 +33,8 @@ describe('slots', () => {
 
   it('gives a slot back once, however often it is released', async () => {
     const slots = createSlots(2);
-    const release = await slots.take('interactive', never);
+    const take = slots.until(never);
+    const release = await take('interactive');
     release();
     release();
     expect(slots.free('interactive')).toBe(2);
@@ -41,13 +42,32 @@ describe('slots', () => {
 
   it('forgets a waiter whose signal is aborted', async () => {
     const slots = createSlots(1);
-    const release = await slots.take('interactive', never);
+    const take = slots.until(never);
+    const release = await take('interactive');
     const controller = new AbortController();
-    const waiting = slots.take('interactive', controller.signal);
+    const waiting = slots.until(controller.signal)('interactive');
     controller.abort(new Error('stop'));
     await expect(waiting).rejects.toThrow('stop');
+    const other = take('interactive');
     release();
+    (await other)();
     expect(slots.free('interactive')).toBe(1);
+    await expect(slots.until(controller.signal)('interactive')).rejects.toThrow('stop');
+  });
+
+  it('serves those who wait in the order in which they came', async () => {
+    const slots = createSlots(1);
+    const take = slots.until(never);
+    let release = await take('bulk');
+    const order: number[] = [];
+    const waiting = [1, 2, 3].map(async (number) => {
+      release = await take('bulk');
+      order.push(number);
+      release();
+    });
+    release();
+    await Promise.all(waiting);
+    expect(order).toEqual([1, 2, 3]);
   });
 
   it('never gives out more than there are, in any order of taking and releasing', async () => {
@@ -57,13 +77,14 @@ describe('slots', () => {
         fc.array(fc.constantFrom('interactive', 'bulk', 'release'), { maxLength: 60 }),
         async (total, steps) => {
           const slots = createSlots(total);
+          const take = slots.until(never);
           const held: (() => void)[] = [];
           let asked = 0;
           for (const step of steps) {
             if (step === 'release') held.shift()?.();
             else {
               asked += 1;
-              void slots.take(step, never).then((release) => held.push(release));
+              void take(step).then((release) => held.push(release));
             }
             await Promise.resolve();
             await Promise.resolve();

@@ -1,0 +1,1 @@
+export { Bag, type Place } from './bag.ts';
