@@ -1,4 +1,4 @@
-import { gatherMoves, type RedisConnection, type Values } from '../redis/index.ts';
+import { defineScript, gatherMoves, type RedisConnection, type Values } from '../redis/index.ts';
 
 /** Those that BullMQ calls for every job. */
 const oncePerJob = /^(?:addStandardJob|addPrioritizedJob|moveToFinished):/;
@@ -26,11 +26,10 @@ export function gatherQueueScripts(connection: RedisConnection): void {
     // One that declares flags of its own in a first line could not stand inside another.
     if (!oncePerJob.test(name) || numberOfKeys === undefined || lua.startsWith('#!')) return;
     const single = commands[name] as Command;
-    define(`${name}:gathered`, { lua: forEachCall(lua, numberOfKeys) });
-    const gathered = commands[`${name}:gathered`] as Command;
+    const gathered = defineScript(connection, forEachCall(lua, numberOfKeys));
     const make = gatherMoves<['made', unknown]>({
       name,
-      call: async (keys, args) => gathered.call(connection, keys.length, ...keys, ...args),
+      call: async (keys, args) => gathered(keys, args),
       shared: () => ({ keys: [], args: [] }),
       mostMoves: MOST_CALLS,
     });

@@ -15,6 +15,7 @@ import {
 import type { Usage } from '../usage/index.ts';
 import { parseBatch } from './batch-record.ts';
 import type { BatchStoreOptions } from './batch-store.ts';
+import { sendLarge } from './send-large.ts';
 
 /** The right to conduct a batch: what is written under an older epoch changes nothing. */
 export interface Conducting {
@@ -224,13 +225,11 @@ export function createConductorStore({
 
     /** The oldest results that are not in a file yet. */
     results: async ({ tenant, id }: Conducting, most: number): Promise<LineResult[]> => {
-      const entries = await redis.xrange(
-        keys.tenant(tenant).batchResults(id),
-        '-',
-        '+',
-        'COUNT',
-        most,
-      );
+      const stream = keys.tenant(tenant).batchResults(id);
+      const entries = (await sendLarge(redis, 'xrange', [stream, '-', '+', 'COUNT', most])) as [
+        string,
+        string[],
+      ][];
       return entries.map(([streamId, flat]) => parseResult(streamId, flat));
     },
 

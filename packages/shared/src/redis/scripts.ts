@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { RedisConnection } from './connect.ts';
+import { defineScript, type Script } from './script.ts';
 
 const folder = new URL('../../lua/', import.meta.url);
 
@@ -44,29 +45,18 @@ const names = [
 ] as const;
 type ScriptName = (typeof names)[number];
 
-/** Runs a script by name: sent by its hash, loaded again by itself after a restart or a SCRIPT FLUSH. */
+/** Runs a script by name. */
 export type RunScript = (
   name: ScriptName,
   keys: readonly string[],
   args: readonly (string | number)[],
 ) => Promise<unknown>;
 
-type DefinedCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<unknown>;
-
 export function loadScripts(connection: RedisConnection): RunScript {
-  const commands = new Map<ScriptName, DefinedCommand>();
-  for (const name of names) {
-    const command = `nightshift_${name.replaceAll('-', '_')}`;
-    connection.defineCommand(command, { lua: readScript(name) });
-    const defined = (connection as unknown as Record<string, DefinedCommand>)[command];
-    if (defined === undefined) throw new Error(`script ${name} could not be defined`);
-    commands.set(name, defined.bind(connection));
-  }
-  return async (name, keys, args) => {
-    const command = commands.get(name);
-    if (command === undefined) throw new Error(`unknown script ${name}`);
-    return command(keys.length, ...keys, ...args);
-  };
+  const scripts = Object.fromEntries(
+    names.map((name) => [name, defineScript(connection, readScript(name))]),
+  ) as Record<ScriptName, Script>;
+  return async (name, keys, args) => scripts[name](keys, args);
 }
 
 /** The text of a script, with each `--#include lib/NAME` replaced by that file. */
