@@ -1,4 +1,4 @@
-import OpenAI, { APIConnectionError, type ClientOptions } from 'openai';
+import OpenAI, { APIConnectionError, APIPromise, type ClientOptions } from 'openai';
 import { Agent } from 'undici';
 import type { ProviderSettings } from '@nightshift/shared/config';
 import type { Endpoint } from '@nightshift/shared/job';
@@ -70,6 +70,11 @@ class Client extends OpenAI {
     const method = options.method.toUpperCase();
     const req = { method, headers: headers as unknown as Headers, ...given };
     return { url, timeout, req };
+  }
+
+  /** The SDK hangs functions on each promise, which V8 keeps, with all of the call, until a major collection (docs/adr/0024). */
+  override request<Answer>(...[options]: Parameters<OpenAI['request']>): APIPromise<Answer> {
+    return new APIPromise<Answer>(this, this['makeRequest'](options, 0, undefined));
   }
 
   override async fetchWithTimeout(
