@@ -22,6 +22,7 @@ import { SHORT_WAIT_MS, type LanePacer, type Pass } from '../pacing/lane-pacer.t
 import type { TokenNeeds } from '../pacing/token-needs.ts';
 import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { createLaneGate } from './lane-gate.ts';
+import { createMeanCount, type MeanCount } from './mean-count.ts';
 import type { Slots } from './slots.ts';
 
 /**
@@ -70,12 +71,11 @@ export interface LaneWorker {
   close(): Promise<void>;
 }
 
-/** A delivery that was taken from its queue. */
+/** A delivery that was taken from its queue. `recording`: its slot is the next one's, and its result is on its way. */
 interface Taken {
   readonly priority: Priority;
   readonly tokens: TokenCounts | null;
-  /** It has had no slot yet. */
-  isWaiting: boolean;
+  stage: 'waiting' | 'in_slot' | 'recording' | 'over';
 }
 
 export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
@@ -85,9 +85,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   /** Before it stops: calls in flight come back, and no other is made. */
   const leaving = new AbortController();
   const takeSlot = slots.until(leaving.signal);
-  /** Entries of its queue that are not over, and the deliveries in them that have had no slot yet. */
+  /** Entries of its queue that are not over, and those of the deliveries in them that have no slot. */
   const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
   const waiting: Record<Priority, number> = { interactive: 0, bulk: 0 };
+  const recording: Record<Priority, MeanCount> = {
+    interactive: createMeanCount(clock),
+    bulk: createMeanCount(clock),
+  };
   /** How many deliveries the last entry held. */
   const lastSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
   // Several entries are fetched before the first is looked at, and they differ in size: until smaller ones have come for
@@ -100,10 +104,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
 
-  const setWaiting = (delivery: Taken, isWaiting: boolean): void => {
-    if (delivery.isWaiting === isWaiting) return;
-    delivery.isWaiting = isWaiting;
-    waiting[delivery.priority] += isWaiting ? 1 : -1;
+  const move = (delivery: Taken, stage: Taken['stage']): void => {
+    const { priority, stage: before } = delivery;
+    delivery.stage = stage;
+    if (before === 'waiting') waiting[priority] -= 1;
+    if (stage === 'waiting') waiting[priority] += 1;
+    if (before === 'recording') recording[priority].change(-1);
+    if (stage === 'recording') recording[priority].change(1);
   };
   const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
     const { priority, tokens } = delivery;
@@ -118,8 +125,12 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';
       }
-      setWaiting(delivery, false);
-      if (admission.isProbe) return reservation(pacer.passFreely(priority), release, true, tokens);
+      move(delivery, 'in_slot');
+      const letGo = (): void => {
+        move(delivery, 'recording');
+        release();
+      };
+      if (admission.isProbe) return reservation(pacer.passFreely(priority), letGo, true, tokens);
       // Waits in the slot: at its date the call is made at once.
       const pass =
         gate.closed === null ? await pacer.acquire(priority, needs.of(tokens)) : 'closed';
@@ -128,11 +139,11 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         return 'not_now';
       }
       if (pass !== 'closed' && gate.closed === null) {
-        return reservation(pass, release, false, tokens);
+        return reservation(pass, letGo, false, tokens);
       }
       // It closed while the job waited.
       if (pass !== 'closed') pacer.giveBack(pass);
-      setWaiting(delivery, true);
+      move(delivery, 'waiting');
       release();
     }
   };
@@ -243,8 +254,8 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     tokens: TokenCounts | null,
     priority: Priority,
   ): Promise<DeliveryEnd> => {
-    const delivery: Taken = { priority, tokens, isWaiting: false };
-    setWaiting(delivery, true);
+    const delivery: Taken = { priority, tokens, stage: 'over' };
+    move(delivery, 'waiting');
     try {
       return await runAttempt({ tenant, ...parseDeliveryId(id) }, access(delivery), stopping, {
         ...attempt,
@@ -256,7 +267,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     } catch (error) {
       return await broke(id, error);
     } finally {
-      setWaiting(delivery, false);
+      move(delivery, 'over');
     }
   };
   /** A defect: the delivery goes round again, and the record counts how often its worker gave up on it. */
@@ -339,14 +350,18 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   pacer.onChange(follow);
 
   /**
-   * Beside what it runs each reader may take as much as slots are free, less what waits for one here: what is taken beyond
-   * that would wait while another process could have run it. Of bundles one more, since the calls of one do not end all at once.
+   * Each reader may take as many as slots are free: what is taken beyond that would wait here while another process could
+   * have run it. What is being recorded has no slot and counts nevertheless, since BullMQ fetches the next one for it when it
+   * is over; what is recorded at a time in the mean is taken in addition, for the slots that are free until then. Of bundles
+   * one more, since the calls of one do not end all at once.
    * BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken.
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const room = Math.min(slots.free(priority), pacer.room(priority));
-      const spare = room - waiting[priority] + lastSizes[priority] - 1;
+      const { now, mean } = recording[priority];
+      const ahead = lastSizes[priority] - 1;
+      const spare = room - waiting[priority] - now + Math.floor(mean) + ahead;
       const entries = Math.ceil(spare / bundleSizes[priority]);
       const limit = gate.probing ? 1 : Math.max(1, taken[priority] + entries);
       const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
