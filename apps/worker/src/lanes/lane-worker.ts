@@ -353,14 +353,16 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
    * Each reader may take as many as slots are free: what is taken beyond that would wait here while another process could
    * have run it. What is being recorded has no slot and counts nevertheless, since BullMQ fetches the next one for it when it
    * is over; what is recorded at a time in the mean is taken in addition, for the slots that are free until then. Of bundles
-   * one more, since the calls of one do not end all at once.
+   * one more, since the calls of one do not end all at once, and two where that is no more than half of the slots: the next
+   * is a round trip away.
    * BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken.
    */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const room = Math.min(slots.free(priority), pacer.room(priority));
       const { now, mean } = recording[priority];
-      const ahead = lastSizes[priority] - 1;
+      const oneMore = lastSizes[priority] - 1;
+      const ahead = Math.max(oneMore, Math.min(2 * oneMore, Math.floor(slots.total / 2)));
       const spare = room - waiting[priority] - now + Math.floor(mean) + ahead;
       const entries = Math.ceil(spare / bundleSizes[priority]);
       const limit = gate.probing ? 1 : Math.max(1, taken[priority] + entries);
