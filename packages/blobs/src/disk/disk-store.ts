@@ -2,7 +2,7 @@ import nodeFs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock, type Clock } from '@nightshift/shared/clock';
 import type { BlobEntry, BlobStore } from '../blob-store.ts';
-import { blocksOf } from '../blocks.ts';
+import { blocksInPlace } from '../blocks.ts';
 import { BlobDamagedError } from '../errors.ts';
 import { checkGroup, checkName, checkRange, TEMPORARY } from '../names.ts';
 import { createSegmentWriter } from '../segment-writer.ts';
@@ -37,7 +37,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<BlobStor
     put: async (name, source, limits = {}) => {
       const path = pathOf(blobs, name);
       limits.signal?.throwIfAborted();
-      const blocks = blocksOf(name, source, BLOCK_BYTES, limits);
+      const blocks = blocksInPlace(name, source, BLOCK_BYTES, limits);
       return { bytes: await writeWhole(disk, path, blocks) };
     },
 
