@@ -4,8 +4,10 @@ import { BUNDLE_MOMENT_MS, MOST_IN_BUNDLE } from '@nightshift/shared/job';
 const SPAN_MS = 100;
 
 export interface Bundles<Line extends { laneId: string }> {
-  /** False until results could have come for a while. */
+  /** False until results could have come for a while, unless one is expected. */
   readonly isPaceKnown: boolean;
+  /** A pace, in results a second, to go by until the batch's own is known; 0 is none. */
+  expect(perSecond: number): void;
   /** So many of the batch's lines are settled now. */
   settled(count: number): void;
   /** Cuts lines into bundles, each for one lane. */
@@ -22,6 +24,9 @@ export function createBundles<Line extends { laneId: string }>(
   return {
     get isPaceKnown() {
       return perMs !== null;
+    },
+    expect: (perSecond) => {
+      if (perSecond > 0) perMs ??= perSecond / 1000;
     },
     settled: (count) => {
       const atMs = monotonic();

@@ -37,6 +37,7 @@ export function createFeeder(
   const bundles = createBundles<FedLine>(clock.monotonic);
   const isCounted = createTokenLimits(lanes, clock);
   let readFed = start.fed;
+  let isFirst = true;
   let averageBytes = 1000;
 
   /** The next requests, which begin where the record says that the batch stands. */
@@ -75,7 +76,10 @@ export function createFeeder(
       if (lines.length === 0) return 0;
       const bytes = lines.reduce((sum, { body }) => sum + body.length, 0);
       averageBytes = 0.8 * averageBytes + (0.2 * bytes) / lines.length;
-      const cut = bundles.cut(await Promise.all(lines.map(async (line) => lineOf(line))));
+      const fed = await Promise.all(lines.map(async (line) => lineOf(line)));
+      if (isFirst) bundles.expect(await paceOf(fed));
+      isFirst = false;
+      const cut = bundles.cut(fed);
       const isFed = await store.feed(
         conducting,
         place,
@@ -119,6 +123,13 @@ export function createFeeder(
     const { endpoint } = batch;
     const tokens = (await isCounted(lane.id)) ? countTokens(endpoint, model, parsed) : null;
     return { line, customId, endpoint, model, laneId: lane.id, body, tokens };
+  }
+
+  /** A lane that is at work tells what to expect of it. */
+  async function paceOf(fed: readonly FedLine[]): Promise<number> {
+    const laneIds = [...new Set(fed.map(({ laneId }) => laneId))];
+    const paces = await Promise.all(laneIds.map(async (laneId) => store.pace(conducting, laneId)));
+    return paces.reduce((sum, pace) => sum + pace, 0);
   }
 
   /** Puts fed lines into their queues; what fails stands in the outbox, and a sweep delivers it. */

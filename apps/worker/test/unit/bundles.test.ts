@@ -32,6 +32,21 @@ it('knows a pace when results could have come for a while, also that there were 
   expect(bundles.isPaceKnown).toBe(true);
 });
 
+it('goes by the pace that it is told to expect until its own is known', () => {
+  let now = 0;
+  const bundles = createBundles<{ laneId: string; line: number }>(() => now);
+  bundles.expect(0);
+  expect(bundles.isPaceKnown).toBe(false);
+  bundles.expect(2000);
+  expect(bundles.isPaceKnown).toBe(true);
+  expect(bundles.cut(lines(20)).map(({ length }) => length)).toEqual([10, 10]);
+  bundles.settled(0);
+  now = 100;
+  bundles.settled(10);
+  bundles.expect(2000);
+  expect(bundles.cut(lines(2))).toHaveLength(2);
+});
+
 it('bundles those of the same five milliseconds, and not more than sixteen', () => {
   expect(sizes(2000)).toEqual(Array.from({ length: 10 }, () => 10));
   expect(sizes(100_000)).toEqual([16, 16, 16, 16, 16, 16, 4]);

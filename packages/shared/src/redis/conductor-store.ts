@@ -149,6 +149,10 @@ export function createConductorStore({
       );
     },
 
+    /** Results that the tenant gets of a lane in a second at present, of whatever it has there. */
+    pace: async ({ tenant }: Conducting, laneId: string): Promise<number> =>
+      Number(await run('read-pace', [keys.tenant(tenant).paces], [laneId])),
+
     /** Lets lines into their lanes, in bundles; `false`: somebody else conducts, or the batch takes no more. */
     feed: async (
       { tenant, id, epoch }: Conducting,

@@ -21,6 +21,7 @@ const names = [
   'take-probe',
   'open-lane',
   'pace-lane',
+  'read-pace',
   'share-lane',
   'create-batch',
   'cancel-batch',

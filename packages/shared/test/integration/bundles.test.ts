@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { newJobId, type NewJob } from '../../src/job/index.ts';
-import type { AcceptResult, Idempotency } from '../../src/redis/index.ts';
+import {
+  createConductorStore,
+  type AcceptResult,
+  type Idempotency,
+} from '../../src/redis/index.ts';
 import {
   accepted,
   begun,
@@ -196,4 +200,20 @@ test('the pace is that of the results', async () => {
   expect(perSecond).toBeLessThanOrEqual(120_000 / 300);
   expect(perSecond).toBeGreaterThanOrEqual(Math.floor(120_000 / longestMs));
   expect(await stores.redis.pttl(stores.keys.tenant(tenant).paces)).toBeGreaterThan(0);
+});
+
+test('a conductor is told the pace of a lane, while it is no older than a second', async () => {
+  const tenant = newTenant();
+  const store = createConductorStore(stores);
+  const pace = async () => store.pace({ tenant, id: 'batch_1', epoch: '1' }, LANE);
+  expect(await pace()).toBe(0);
+  const at = async (sinceMs: number) => {
+    const [seconds = 0] = await stores.redis.time();
+    const since = seconds * 1000 + sinceMs;
+    await stores.redis.hset(stores.keys.tenant(tenant).paces, LANE, `${since} 12 3400`);
+  };
+  await at(0);
+  expect(await pace()).toBe(3400);
+  await at(-1500);
+  expect(await pace()).toBe(0);
 });
