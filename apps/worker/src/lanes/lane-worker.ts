@@ -2,7 +2,6 @@ import { WaitingError, Worker, type Job } from 'bullmq';
 import { z } from 'zod';
 import { laneQueueOptions, type DeliveryData } from '@nightshift/shared/bullmq';
 import {
-  MOST_IN_BUNDLE,
   parseDeliveryId,
   priorities,
   type Priority,
@@ -20,9 +19,10 @@ import {
 } from '../attempt/run-attempt.ts';
 import { SHORT_WAIT_MS, type LanePacer, type Pass } from '../pacing/lane-pacer.ts';
 import type { TokenNeeds } from '../pacing/token-needs.ts';
-import type { Provider, ProviderAnswer } from '../provider/index.ts';
+import type { Provider } from '../provider/index.ts';
+import { createIntake, type DeliveryStage, type Intake } from './intake.ts';
 import { createLaneGate } from './lane-gate.ts';
-import { createMeanCount, type MeanCount } from './mean-count.ts';
+import { createReservation } from './reservation.ts';
 import type { Slots } from './slots.ts';
 
 /**
@@ -71,11 +71,11 @@ export interface LaneWorker {
   close(): Promise<void>;
 }
 
-/** A delivery that was taken from its queue. `recording`: its slot is the next one's, and its result is on its way. */
+/** A delivery that was taken from its queue. */
 interface Taken {
   readonly priority: Priority;
   readonly tokens: TokenCounts | null;
-  stage: 'waiting' | 'in_slot' | 'recording' | 'over';
+  readonly move: (stage: DeliveryStage) => void;
 }
 
 export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
@@ -85,35 +85,16 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   /** Before it stops: calls in flight come back, and no other is made. */
   const leaving = new AbortController();
   const takeSlot = slots.until(leaving.signal);
-  /** Entries of its queue that are not over, and those of the deliveries in them that have no slot. */
-  const taken: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  const waiting: Record<Priority, number> = { interactive: 0, bulk: 0 };
-  const recording: Record<Priority, MeanCount> = {
-    interactive: createMeanCount(clock),
-    bulk: createMeanCount(clock),
-  };
-  /** How many deliveries the last entry held. */
-  const lastSizes: Record<Priority, number> = { interactive: 1, bulk: 1 };
-  // Several entries are fetched before the first is looked at, and they differ in size: until smaller ones have come for
-  // a while, the next is reckoned to be the largest of the last, and the first to be the largest that there is.
-  const bundleSizes: Record<Priority, number> = {
-    interactive: MOST_IN_BUNDLE,
-    bulk: MOST_IN_BUNDLE,
+  const intakes: Record<Priority, Intake> = {
+    interactive: createIntake(clock, slots.total),
+    bulk: createIntake(clock, slots.total),
   };
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
 
-  const move = (delivery: Taken, stage: Taken['stage']): void => {
-    const { priority, stage: before } = delivery;
-    delivery.stage = stage;
-    if (before === 'waiting') waiting[priority] -= 1;
-    if (stage === 'waiting') waiting[priority] += 1;
-    if (before === 'recording') recording[priority].change(-1);
-    if (stage === 'recording') recording[priority].change(1);
-  };
   const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
-    const { priority, tokens } = delivery;
+    const { priority, tokens, move } = delivery;
     for (;;) {
       if (leaving.signal.aborted) return 'not_now';
       const admission = await gate.admit();
@@ -125,12 +106,17 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if (admission.isProbe) gate.endProbe();
         return 'not_now';
       }
-      move(delivery, 'in_slot');
-      const letGo = (): void => {
-        move(delivery, 'recording');
-        release();
-      };
-      if (admission.isProbe) return reservation(pacer.passFreely(priority), letGo, true, tokens);
+      move('in_slot');
+      const reservation = (pass: Pass): Reservation =>
+        createReservation({
+          ...{ pass, tokens, isProbe: admission.isProbe, pacer, needs, clock },
+          onEnd: async (outcome) => {
+            move('recording');
+            release();
+            if (admission.isProbe) await endProbe(outcome);
+          },
+        });
+      if (admission.isProbe) return reservation(pacer.passFreely(priority));
       // Waits in the slot: at its date the call is made at once.
       const pass =
         gate.closed === null ? await pacer.acquire(priority, needs.of(tokens)) : 'closed';
@@ -138,56 +124,12 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         release();
         return 'not_now';
       }
-      if (pass !== 'closed' && gate.closed === null) {
-        return reservation(pass, letGo, false, tokens);
-      }
+      if (pass !== 'closed' && gate.closed === null) return reservation(pass);
       // It closed while the job waited.
       if (pass !== 'closed') pacer.giveBack(pass);
-      move(delivery, 'waiting');
+      move('waiting');
       release();
     }
-  };
-
-  const reservation = (
-    pass: Pass,
-    letGo: () => void,
-    isProbe: boolean,
-    tokens: TokenCounts | null,
-  ): Reservation => {
-    let sentMs: number | null = null;
-    let isOver = false;
-    let isEnded = false;
-    const over = (outcome: Outcome | null, answer: ProviderAnswer | null): void => {
-      if (isOver) return;
-      isOver = true;
-      if (sentMs === null) pacer.giveBack(pass);
-      else
-        pacer.ended({
-          pass,
-          sentMs,
-          tookMs: clock.monotonic() - sentMs,
-          ...lessonOf(outcome, answer),
-        });
-    };
-    return {
-      isProbe,
-      sent: () => {
-        sentMs = clock.monotonic();
-        pacer.sent(pass);
-      },
-      heard: (outcome, answer) => {
-        if (outcome.kind === 'succeeded' && outcome.usage !== null)
-          needs.learn(tokens, outcome.usage);
-        over(outcome, answer);
-      },
-      end: async (outcome) => {
-        if (isEnded) return;
-        isEnded = true;
-        over(null, null);
-        letGo();
-        if (isProbe) await endProbe(outcome);
-      },
-    };
   };
 
   const endProbe = async (outcome: Outcome['kind'] | null): Promise<void> => {
@@ -226,26 +168,25 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
 
   /** A bundle goes back to its queue as a whole: those of it that are over are passed by when it is taken again. */
   const run = async (job: Job<DeliveryData>, priority: Priority): Promise<DeliveryEnd> => {
-    taken[priority] += 1;
+    const intake = intakes[priority];
+    const isOver = intake.takeEntry();
     try {
       const {
         tenant,
         tokens = null,
         bundle = [[job.id ?? '', tokens]],
       } = deliveryData.parse(job.data);
-      const isAsExpected = bundle.length === 1 && bundleSizes[priority] === 1;
-      lastSizes[priority] = bundle.length;
-      bundleSizes[priority] = Math.max(bundle.length, bundleSizes[priority] - 1);
+      const isLimitOld = intake.learnSize(bundle.length);
       const all = Promise.all(
         bundle.map(async ([id, tokensOfOne]) => runOne(tenant, id, tokensOfOne, priority)),
       );
-      if (!isAsExpected) rebalance();
+      if (isLimitOld) rebalance();
       const ends = await all;
       return ends.every((end) => end === 'finished') ? 'finished' : 'back_to_head';
     } catch (error) {
       return await broke(job.id, error);
     } finally {
-      taken[priority] -= 1;
+      isOver();
     }
   };
   const runOne = async (
@@ -254,20 +195,24 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     tokens: TokenCounts | null,
     priority: Priority,
   ): Promise<DeliveryEnd> => {
-    const delivery: Taken = { priority, tokens, stage: 'over' };
-    move(delivery, 'waiting');
+    const move = intakes[priority].takeDelivery();
     try {
-      return await runAttempt({ tenant, ...parseDeliveryId(id) }, access(delivery), stopping, {
-        ...attempt,
-        onOutcome: (laneId, outcome, durationMs) => {
-          calls.calls += 1;
-          attempt.onOutcome?.(laneId, outcome, durationMs);
+      return await runAttempt(
+        { tenant, ...parseDeliveryId(id) },
+        access({ priority, tokens, move }),
+        stopping,
+        {
+          ...attempt,
+          onOutcome: (laneId, outcome, durationMs) => {
+            calls.calls += 1;
+            attempt.onOutcome?.(laneId, outcome, durationMs);
+          },
         },
-      });
+      );
     } catch (error) {
       return await broke(id, error);
     } finally {
-      move(delivery, 'over');
+      move('over');
     }
   };
   /** A defect: the delivery goes round again, and the record counts how often its worker gave up on it. */
@@ -349,24 +294,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   });
   pacer.onChange(follow);
 
-  /**
-   * Each reader may take as many as slots are free: what is taken beyond that would wait here while another process could
-   * have run it. What is being recorded has no slot and counts nevertheless, since BullMQ fetches the next one for it when it
-   * is over; what is recorded at a time in the mean is taken in addition, for the slots that are free until then. Of bundles
-   * one more, since the calls of one do not end all at once, and two where that is no more than half of the slots: the next
-   * is a round trip away.
-   * BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken.
-   */
+  /** BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken. */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
+      const intake = intakes[priority];
       const room = Math.min(slots.free(priority), pacer.room(priority));
-      const { now, mean } = recording[priority];
-      const oneMore = lastSizes[priority] - 1;
-      const ahead = Math.max(oneMore, Math.min(2 * oneMore, Math.floor(slots.total / 2)));
-      const spare = room - waiting[priority] - now + Math.floor(mean) + ahead;
-      const entries = Math.ceil(spare / bundleSizes[priority]);
-      const limit = gate.probing ? 1 : Math.max(1, taken[priority] + entries);
-      const stoodAtLimit = taken[priority] >= worker.concurrency && limit > worker.concurrency;
+      const limit = gate.probing ? 1 : intake.limit(room);
+      const stoodAtLimit = intake.entries >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {
         wakeAtMs[priority] = clock.monotonic() + WAKE_MS;
@@ -400,22 +334,5 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       await pacer.close();
       await Promise.all(readers.map(async ({ worker }) => worker.close()));
     },
-  };
-}
-
-/** What the budget learns from a call. */
-function lessonOf(outcome: Outcome | null, answer: ProviderAnswer | null) {
-  const headers = answer?.kind === 'answered' ? answer.headers : null;
-  const status = answer?.kind === 'answered' ? answer.status : null;
-  const usage = outcome?.kind === 'succeeded' ? outcome.usage : null;
-  const isRefused = outcome?.kind === 'rate_limited';
-  const isLate = outcome?.kind === 'retryable' && outcome.code === 'request_timeout';
-  return {
-    headers,
-    refused: isRefused,
-    overloaded: isRefused || isLate || status === 503 || status === 529,
-    succeeded: outcome?.kind === 'succeeded',
-    usedTokens: usage?.totalTokens ?? null,
-    outputTokens: usage?.outputTokens ?? 0,
   };
 }
