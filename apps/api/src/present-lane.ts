@@ -62,18 +62,31 @@ export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): P
   };
 }
 
-function standingView(state: LaneState): Pick<LaneView, 'state' | 'reason' | 'until'> {
+function standingView(state: LaneState): Pick<LaneView, 'state' | 'reason' | 'message' | 'until'> {
   const standing = laneStanding(state);
   switch (standing.state) {
     case 'open':
-      return { state: 'open', reason: null, until: null };
+      return { state: 'open', reason: null, message: null, until: null };
     case 'cooling':
-      return { state: 'cooling', reason: 'rate_limit', until: unixSeconds(standing.untilMs) };
+      return {
+        state: 'cooling',
+        reason: 'rate_limit',
+        message: "The provider's rate limit is reached.",
+        until: unixSeconds(standing.untilMs),
+      };
     case 'paused':
       return {
         state: 'paused',
         reason: standing.reason,
+        message: standing.message,
         until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
+      };
+    case 'unreachable':
+      return {
+        state: 'unreachable',
+        reason: 'provider_unreachable',
+        message: standing.message,
+        until: unixSeconds(standing.untilMs),
       };
   }
 }

@@ -50,6 +50,12 @@ export function waitingFor(
         message: `Lane ${job.laneId} is paused: ${standing.message}`,
         until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
       };
+    case 'unreachable':
+      return {
+        reason: 'provider_unreachable',
+        message: `The provider of ${job.model} does not answer: ${standing.message}`,
+        until: unixSeconds(standing.untilMs),
+      };
   }
 }
 

@@ -10,6 +10,7 @@ const open: LaneState = {
   coolingUntilMs: null,
   operatorPaused: false,
   paused: null,
+  unreachable: null,
   lastRefusedAtMs: null,
 };
 const job: Job = {

@@ -53,6 +53,7 @@ export function laneView(more: Partial<LaneView> = {}): LaneView {
     model: 'gpt-4o',
     state: 'open',
     reason: null,
+    message: null,
     until: null,
     limits: {
       requests_per_minute: 500,

@@ -27,6 +27,7 @@ const state = (more: Partial<LaneState> = {}): LaneState => ({
   coolingUntilMs: null,
   operatorPaused: false,
   paused: null,
+  unreachable: null,
   lastRefusedAtMs: null,
   ...more,
 });

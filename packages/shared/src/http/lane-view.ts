@@ -8,8 +8,12 @@ export const laneSchema = z
     object: z.literal('lane'),
     provider: z.string(),
     model: z.string(),
-    state: z.enum(['open', 'cooling', 'paused']),
+    state: z.enum(['open', 'cooling', 'paused', 'unreachable']),
     reason: z.string().nullable(),
+    message: z
+      .string()
+      .nullable()
+      .describe('why it stands still, and what helps; null while it is open'),
     until: unixSeconds.nullable(),
     limits: z.object({
       requests_per_minute: z.number().nullable(),

@@ -47,7 +47,25 @@ export function isSettled(status: JobStatus): status is SettledStatus {
   return (settledStatuses as readonly string[]).includes(status);
 }
 
-export const waitReasons = ['run_at', 'rate_limit', 'backoff', 'lane_paused'] as const;
+/** Why queued work does not run, the same words on jobs, batches and lanes. */
+export const waitReasons = [
+  'run_at',
+  'quiet_hours',
+  /** By a person: a batch or a lane. */
+  'paused',
+  'rate_limit',
+  'backoff',
+  /** The provider refuses the credential or its quota. */
+  'lane_paused',
+  'provider_unreachable',
+  /** No worker process is alive. */
+  'no_worker',
+  /** The blob store is full or unreachable. */
+  'storage',
+  'redis_full',
+  /** Every slot of every worker is busy with other work. */
+  'no_slot',
+] as const;
 export type WaitReason = (typeof waitReasons)[number];
 
 /** Why a job that ended without a completed result did so, in `error.code`. */

@@ -16,12 +16,16 @@ export interface Lane {
  * - any → `paused` by an operator, until an operator resumes it; or by the provider (401, 403, no quota), until a
  *   probe is answered (open-lane) or an operator resumes it. A worker that dies with the probe gives way after the
  *   probe's hold.
+ * - `open`, `cooling` → `unreachable` when calls fail and none succeeds (fail-lane): its breaker is open. → `open` by the
+ *   first answer (answer-lane). Single trial calls find out.
  */
 export interface LaneState {
   nowMs: number;
   coolingUntilMs: number | null;
   operatorPaused: boolean;
   paused: { reason: LanePauseReason; message: string; probeAtMs: number } | null;
+  /** The breaker is open: since when, after how many failures, the last of them in words, and when the next trial is due. */
+  unreachable: { sinceMs: number; failures: number; message: string; trialAtMs: number } | null;
   lastRefusedAtMs: number | null;
 }
 
@@ -56,9 +60,10 @@ export type LaneStanding =
       reason: 'operator' | LanePauseReason;
       message: string;
       untilMs: number | null;
-    };
+    }
+  | { state: 'unreachable'; message: string; failures: number; sinceMs: number; untilMs: number };
 
-/** The one state that a lane shows, of all that is known of it. `untilMs` of a paused lane is its next probe. */
+/** The one state that a lane shows, of all that is known of it. `untilMs` of a paused or unreachable lane is its next trial call. */
 export function laneStanding(state: LaneState): LaneStanding {
   if (state.operatorPaused) {
     return { state: 'paused', reason: 'operator', message: 'paused by an operator', untilMs: null };
@@ -66,6 +71,10 @@ export function laneStanding(state: LaneState): LaneStanding {
   if (state.paused !== null) {
     const { reason, message, probeAtMs } = state.paused;
     return { state: 'paused', reason, message, untilMs: probeAtMs };
+  }
+  if (state.unreachable !== null) {
+    const { sinceMs, failures, message, trialAtMs } = state.unreachable;
+    return { state: 'unreachable', message, failures, sinceMs, untilMs: trialAtMs };
   }
   if (state.coolingUntilMs !== null && state.coolingUntilMs > state.nowMs) {
     return { state: 'cooling', untilMs: state.coolingUntilMs };

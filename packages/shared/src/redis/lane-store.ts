@@ -155,8 +155,18 @@ export function createLaneStore({
 }
 
 function parseState(reply: unknown): LaneState {
-  const [now, coolingUntil, operatorPaused, pausedReason, pausedMessage, probeAt, , lastRefusedAt] =
-    reply as string[];
+  const [
+    now,
+    coolingUntil,
+    operatorPaused,
+    pausedReason,
+    pausedMessage,
+    probeAt,
+    ,
+    lastRefusedAt,
+    ...breaker
+  ] = reply as string[];
+  const [openSince, failures, lastError, trialAt] = breaker;
   const instant = (value: string | undefined): number | null => (value ? Number(value) : null);
   return {
     nowMs: Number(now),
@@ -167,6 +177,14 @@ function parseState(reply: unknown): LaneState {
           reason: pausedReason as LanePauseReason,
           message: pausedMessage ?? '',
           probeAtMs: Number(probeAt),
+        }
+      : null,
+    unreachable: openSince
+      ? {
+          sinceMs: Number(openSince),
+          failures: Number(failures),
+          message: lastError ?? '',
+          trialAtMs: Number(trialAt),
         }
       : null,
     lastRefusedAtMs: instant(lastRefusedAt),

@@ -33,6 +33,7 @@ describe('laneStanding', () => {
     coolingUntilMs: null,
     operatorPaused: false,
     paused: null,
+    unreachable: null,
     lastRefusedAtMs: null,
   };
   const paused = { reason: 'unauthorized', message: 'bad key', probeAtMs: 5000 } as const;
