@@ -3,11 +3,11 @@
 
 KEYS  1 counts  2 expiring  3 unsuccessful index  then the record of each job
 ARGV  1 events channel  2 tenant  3 most rescues  4 retention in ms  then for each job:
-      id  delivery number  claim id  worker id
+      id  delivery number  claim id  worker id  runs of failures that opened the lane's breaker, each between commas
 
 Returns  for each job, in their order:
          { 'started', generation, attempts, rescues, now, endpoint, body, max_attempts, expires_at,
-           first_attempt_at, created_at, priority }
+           first_attempt_at, created_at, priority, standing }
          { 'missing' }          no such record: its retention ended, or it was never accepted
          { 'settled' }          nothing to do
          { 'stale' }            the job has been delivered again since, or will be when its batch is no longer paused;
@@ -41,17 +41,28 @@ local function standing_of(batch)
   return standing
 end
 
-local function begin(record, id, delivery, claim, worker)
+-- What the job was charged in a run of failures that turned out to be an outage is given back. See src/job/standing.ts.
+local function give_back(standing, attempts, opened_runs)
+  local run, charged = string.match(standing, '^(%d+) (%d+) ')
+  if not run or run == '0' or not string.find(opened_runs, ',' .. run .. ',', 1, true) then return standing, attempts end
+  return '0 0' .. string.sub(standing, #run + #charged + 2), whole(math.max(0, attempts - charged))
+end
+
+local function begin(record, id, delivery, claim, worker, opened_runs)
   local r = redis.call('HMGET', record, 'status', 'delivery', 'claim', 'generation', 'attempts', 'rescues',
     'endpoint', 'body', 'max_attempts', 'expires_at', 'first_attempt_at', 'created_at', 'run_at', 'retry_at',
-    'priority', 'calls', 'seq', 'events', 'batch')
+    'priority', 'calls', 'seq', 'events', 'batch', 'standing')
   local status = r[1]
   if not status then return { 'missing' } end
   if SETTLED[status] then return { 'settled' } end
   if r[2] ~= delivery then return { 'stale' } end
 
+  local standing, attempts_before = r[20] or '', r[5]
+  if standing ~= '' then standing, attempts_before = give_back(standing, attempts_before, opened_runs) end
+
   local function started(generation, attempts, rescues, first_attempt_at)
-    return { 'started', generation, attempts, rescues, now, r[7], r[8], r[9], r[10] or '', first_attempt_at, r[12], r[15] }
+    return { 'started', generation, attempts, rescues, now, r[7], r[8], r[9], r[10] or '', first_attempt_at, r[12], r[15],
+      standing }
   end
   local function end_as(ended, ...)
     settle(keys, { record = record, tenant = tenant, id = id, status = status, attempts = r[5], expires_at = r[10],
@@ -95,7 +106,7 @@ local function begin(record, id, delivery, claim, worker)
     if due > now then return { 'not_due', due - now } end
   end
 
-  local generation, attempts = whole(r[4] + 1), whole(r[5] + 1)
+  local generation, attempts = whole(r[4] + 1), whole(attempts_before + 1)
   local first_attempt_at = r[11] or at
   local update = { 'status', 'in_progress', 'generation', generation, 'attempts', attempts, 'calls', whole(r[16] + 1),
     'claim', claim, 'worker', worker }
@@ -115,6 +126,7 @@ local function begin(record, id, delivery, claim, worker)
     set('started_at', at)
   end
   if rescues ~= r[6] then set('rescues', rescues) end
+  if standing ~= (r[20] or '') then set('standing', standing) end
   if r[14] then
     set('retry_at', '')
     set('wait_reason', '')
@@ -128,8 +140,8 @@ end
 
 local replies = {}
 for i = 4, #KEYS do
-  local arg = 4 * i - 11
-  replies[i - 3] = move(begin, KEYS[i], ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+  local arg = 5 * i - 15
+  replies[i - 3] = move(begin, KEYS[i], ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4])
 end
 finish(KEYS[1], channel)
 return replies

@@ -4,11 +4,13 @@
 KEYS  1 lane state
 ARGV  1 lane id  2 lanes channel  3 'operator' | 'provider'  4 reason  5 message
       6 first probe after ms  7 longest time between probes in ms  8 '1' if this was the probe
+      9 the job that was refused, or ''
 
 Returns the lane's state, see lib/lane.
 
 Probes come at doubling distances. Only a failed probe doubles: a hundred calls in flight that all bring the
-same 401 are one piece of news. ]]
+same 401 are one piece of news. The state keeps the one job that was refused, or '*' for several: a refusal that meets a
+single job may be meant for it. ]]
 --#include lib/time
 --#include lib/lane
 
@@ -25,6 +27,8 @@ else
   if not r[1] or r[1] == '' or ARGV[8] == '1' then
     redis.call('HSET', KEYS[1], 'probe_every', every, 'probe_at', whole(now + every), 'probe_until', '')
   end
+  local refused = redis.call('HGET', KEYS[1], 'refused_job')
+  redis.call('HSET', KEYS[1], 'refused_job', (not refused or refused == ARGV[9]) and ARGV[9] or '*')
   redis.call('HSET', KEYS[1], 'paused_reason', ARGV[4], 'paused_message', ARGV[5], 'last_refused_at', whole(now))
 end
 redis.call('PUBLISH', ARGV[2], ARGV[1])

@@ -4,6 +4,7 @@
 KEYS  1 record  2 counts  3 outbox
 ARGV  1 events channel  2 generation  3 wait reason or ''  4 wait message  5 delay in ms, or '' for the head of
       the queue  6 '1' if the attempt is charged, '0' if not  7 event detail
+      8 the job's standing, see src/job/standing.ts, or '' to leave it
 
 Returns  { 'released', delivery, retry_at }  retry_at '' for the head of the queue
          { 'lost', status }                  the claim is no longer the caller's: nothing was changed
@@ -34,6 +35,7 @@ local seq, log = next_event(r[10], r[9], whole(now), 'job.queued', whole(attempt
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempts', attempts, 'delivery', delivery, 'retry_at', retry_at,
   'wait_reason', ARGV[3], 'wait_message', ARGV[4], 'released_by', ARGV[2], 'claim', '', 'worker', '',
   'seq', seq, 'events', log)
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'standing', ARGV[8]) end
 move_count(r[6], 'in_progress', 'queued')
 announce(r[5], r[6], 'queued', seq)
 finish(KEYS[2], ARGV[1])

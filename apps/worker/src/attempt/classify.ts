@@ -16,7 +16,7 @@ export function classify(
       }
       return { kind: 'aborted', reason: abortReason };
     case 'unreachable':
-      return retryable('provider_unreachable', answer.message);
+      return { ...retryable('provider_unreachable', answer.message), wasSent: answer.sent };
     case 'too_large':
       return retryable('invalid_provider_answer', answer.message);
     case 'answered':
@@ -34,21 +34,52 @@ function classifyStatus(
   const said = describeError(body);
   const message = `the provider answered ${status}${said.message === '' ? '' : `: ${said.message}`}`;
   const wait = retryAfterMs(headers, body, nowMs);
+  if (isAboutMoney(status, said)) {
+    return { kind: 'lane_refused', reason: 'insufficient_quota', message, response };
+  }
   if (status === 429) {
-    // OpenAI answers an empty account like a rate limit; waiting a second does not fill it.
-    if (said.code === 'insufficient_quota' || said.type === 'insufficient_quota') {
-      return { kind: 'lane_refused', reason: 'insufficient_quota', message };
-    }
     // Larger than the whole limit: no wait makes it fit. It is refused for good and cools nothing.
     if (/^Request too large\b/.test(said.message)) return { kind: 'rejected', response, message };
-    return { kind: 'rate_limited', retryAfterMs: wait, message };
+    return { kind: 'rate_limited', retryAfterMs: wait, message, response };
   }
-  if (status === 401) return { kind: 'lane_refused', reason: 'unauthorized', message };
-  if (status === 403) return { kind: 'lane_refused', reason: 'forbidden', message };
-  if (status === 408 || status === 409 || status >= 500 || status < 400) {
-    return { kind: 'retryable', code: 'provider_error', message, retryAfterMs: wait, response };
+  if (status === 401) return { kind: 'lane_refused', reason: 'unauthorized', message, response };
+  if (status === 403) return { kind: 'lane_refused', reason: 'forbidden', message, response };
+  if (transientStatuses.has(status) || status >= 500 || status < 400) {
+    return {
+      ...{ kind: 'retryable', code: 'provider_error', message, retryAfterMs: wait, response },
+      wasSent: true,
+    };
   }
   return { kind: 'rejected', response, message };
+}
+
+/**
+ * Below 500 and nevertheless of the moment: 408 and 409 as OpenAI's SDKs retry them; 424 (a model behind a gateway failed:
+ * Bedrock, Hugging Face), 425 (too early, RFC 8470), 498 (Groq: flex capacity exceeded), 499 (a gateway saw its client leave).
+ */
+const transientStatuses: ReadonlySet<number> = new Set([408, 409, 424, 425, 498, 499]);
+
+/**
+ * No wait of seconds fills an account. 402 says so by its status (OpenRouter, DeepSeek, Together). OpenAI says it as 429
+ * `insufficient_quota` or `billing_not_active` and as 400 `billing_hard_limit_reached`, Anthropic as `billing_error`, or as
+ * 400 in words alone: "Your credit balance is too low to access the Anthropic API."
+ */
+const moneyCodes: ReadonlySet<string> = new Set([
+  ...['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached', 'billing_error'],
+  ...['insufficient_credits', 'insufficient_balance', 'insufficient_funds'],
+]);
+
+function isAboutMoney(
+  status: number,
+  said: { message: string; code: string; type: string },
+): boolean {
+  if (status === 402) return true;
+  if (status !== 429 && status !== 403 && status !== 400) return false;
+  return (
+    moneyCodes.has(said.code) ||
+    moneyCodes.has(said.type) ||
+    /\b(credit balance is too low|insufficient balance)\b/i.test(said.message)
+  );
 }
 
 /** Well formed: a JSON object that is an answer. Some gateways wrap a failure into a 200 with nothing but an error. */
@@ -87,8 +118,8 @@ function classifySuccess(response: RecordedResponse): Outcome {
 function retryable(
   code: Extract<Outcome, { kind: 'retryable' }>['code'],
   message: string,
-): Outcome {
-  return { kind: 'retryable', code, message, retryAfterMs: null, response: null };
+): Extract<Outcome, { kind: 'retryable' }> {
+  return { kind: 'retryable', code, message, retryAfterMs: null, response: null, wasSent: true };
 }
 
 function requestIdOf(headers: AnswerHeaders): string | null {

@@ -1,31 +1,40 @@
 import type { RetryPolicy } from '@nightshift/shared/config';
-import type { LanePauseReason } from '@nightshift/shared/lane';
-import type { Release, Settlement } from '@nightshift/shared/redis';
 import { backoffMs } from './backoff.ts';
+import { decideRefusal } from './decide-refusal.ts';
+import {
+  behind,
+  rejected,
+  sentence,
+  toHead,
+  type AttemptFacts,
+  type NextStep,
+} from './next-step.ts';
 import type { Outcome } from './outcome.ts';
 
-/** What the decision needs to know of the attempt. */
-export interface AttemptFacts {
-  /** How many attempts have been used up, this one included; those cut short by a worker's death are not. */
-  charged: number;
-  maxAttempts: number;
-  /** Since the first attempt began. */
-  elapsedMs: number;
-  /** From 0 up to 1. */
-  random: number;
+/** A trial call that was answered charges its job at most this often: an outage of an hour costs six attempts of eight at most. */
+export const TRIAL_CHARGE_EVERY_MS = 600_000;
+/** A request that was charged so often, while others succeeded, and fails again, does so by itself. */
+const KNOWN_AFTER = 2;
+const LATELY_MS = 300_000;
+/** A job with so few attempts is over before its lane's breaker opens; whoever sets that wants an end. */
+const FEW_ATTEMPTS = 3;
+
+/**
+ * A failure that says nothing of its lane: the request has failed before, while others succeeded. Otherwise one request that
+ * breaks its engine would close the lane once it is the last one there.
+ */
+export function isKnownToFail(
+  { wasSent }: { wasSent: boolean },
+  { charged, sentAtMs, standing, lane }: AttemptFacts,
+): boolean {
+  const before = charged - 1 - standing.chargedInRun;
+  return (
+    wasSent &&
+    before >= KNOWN_AFTER &&
+    standing.trialChargedAtMs === 0 &&
+    lane.succeededAtMs > sentAtMs - LATELY_MS
+  );
 }
-
-/** What to do about an outcome. */
-export type NextStep =
-  | { kind: 'settle'; settlement: Omit<Settlement, 'costUsd'> }
-  /** Give the job back; the lane hears of it first. */
-  | { kind: 'release'; release: Release; lane: LaneNews | null }
-  /** The record is not ours any more. */
-  | { kind: 'drop' };
-
-export type LaneNews =
-  | { kind: 'cool'; retryAfterMs: number | null }
-  | { kind: 'pause'; reason: LanePauseReason; message: string };
 
 /** Outcome + attempt number + policy → the next step. Touches nothing. */
 export function decide(
@@ -45,78 +54,95 @@ export function decide(
         },
       };
     case 'rejected':
-      return {
-        kind: 'settle',
-        settlement: {
-          status: 'failed',
-          response: outcome.response,
-          error: { code: 'provider_rejected', message: sentence(outcome.message) },
-          usage: null,
-        },
-      };
+      return rejected(outcome);
     case 'rate_limited':
-      return {
-        kind: 'release',
-        release: toHead('rate_limit', outcome.message, 'rate_limited'),
-        lane: { kind: 'cool', retryAfterMs: outcome.retryAfterMs },
-      };
     case 'lane_refused':
-      return {
-        kind: 'release',
-        release: toHead('lane_paused', outcome.message, outcome.reason),
-        lane: { kind: 'pause', reason: outcome.reason, message: sentence(outcome.message) },
-      };
+      return decideRefusal(outcome, facts);
     case 'retryable':
       return decideRetry(outcome, facts, policy);
     case 'aborted':
       return outcome.reason === 'withdrawn'
         ? { kind: 'drop' }
-        : { kind: 'release', release: toHead(null, '', 'handed_off'), lane: null };
+        : { kind: 'release', release: toHead(null, '', outcome.reason), lane: null };
   }
 }
 
+type Retryable = Extract<Outcome, { kind: 'retryable' }>;
+
 function decideRetry(
-  outcome: Extract<Outcome, { kind: 'retryable' }>,
-  { charged, maxAttempts, elapsedMs, random }: AttemptFacts,
+  outcome: Retryable,
+  facts: AttemptFacts,
   policy: Pick<RetryPolicy, 'baseMs' | 'capMs'>,
 ): NextStep {
-  if (charged >= maxAttempts) {
-    const attempts =
-      maxAttempts === 1 ? 'the only attempt' : `attempt ${charged} of ${maxAttempts}`;
-    return {
-      kind: 'settle',
-      settlement: {
-        status: 'failed',
-        response: outcome.response,
-        error: { code: outcome.code, message: sentence(`${attempts} failed: ${outcome.message}`) },
-        usage: null,
-      },
-    };
-  }
-  const { retryAfterMs } = outcome;
+  if (facts.lane.isUnreachable) return decideInOutage(outcome, facts);
+  const { charged, maxAttempts, elapsedMs, random, standing, lane } = facts;
+  const isUsedUp = charged >= maxAttempts;
+  if (isUsedUp && mayFail(outcome, facts)) return usedUp(outcome, facts);
   const delayMs = backoffMs({
-    attempt: charged,
+    attempt: Math.min(charged, maxAttempts),
     maxAttempts,
     elapsedMs,
-    retryAfterMs,
+    retryAfterMs: outcome.retryAfterMs,
     random,
     policy,
   });
-  const message = sentence(`attempt ${charged} of ${maxAttempts} failed: ${outcome.message}`);
+  const isSameRun = lane.run !== 0 && lane.run === standing.run;
   return {
     kind: 'release',
-    release: { reason: 'backoff', message, delayMs, charged: true, detail: outcome.code },
+    release: {
+      reason: 'backoff',
+      message: sentence(`attempt ${charged} of ${maxAttempts} failed: ${outcome.message}`),
+      delayMs,
+      charged: !isUsedUp,
+      ...(!isUsedUp && {
+        standing: {
+          ...standing,
+          run: lane.run,
+          chargedInRun: lane.run === 0 ? 0 : isSameRun ? standing.chargedInRun + 1 : 1,
+        },
+      }),
+      detail: outcome.code,
+    },
     lane: null,
   };
 }
 
-/** Back to the head of its queue, and no attempt used up. */
-function toHead(reason: Release['reason'], message: string, detail: string): Release {
-  return { reason, message: sentence(message), delayMs: null, charged: false, detail };
+/** Whether the last attempt may be the last: the lane answers others, or the job has too few attempts to find out. */
+function mayFail(outcome: Retryable, facts: AttemptFacts): boolean {
+  const { maxAttempts, sentAtMs, lane } = facts;
+  return (
+    isKnownToFail(outcome, facts) ||
+    (outcome.wasSent && maxAttempts <= FEW_ATTEMPTS) ||
+    lane.succeededAtMs > sentAtMs
+  );
 }
 
-function sentence(message: string): string {
-  if (message === '') return '';
-  const capital = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
+/** The breaker is open: the job waits behind the others, so that the next trial takes another one. */
+function decideInOutage(outcome: Retryable, facts: AttemptFacts): NextStep {
+  const { charged, maxAttempts, sentAtMs, isProbe, standing, random } = facts;
+  const isCharged =
+    isProbe && outcome.wasSent && sentAtMs - standing.trialChargedAtMs >= TRIAL_CHARGE_EVERY_MS;
+  if (isCharged && charged >= maxAttempts) return usedUp(outcome, facts);
+  return {
+    kind: 'release',
+    release: {
+      ...behind('provider_unreachable', outcome.message, outcome.code, random),
+      charged: isCharged,
+      ...(isCharged && { standing: { ...standing, trialChargedAtMs: sentAtMs } }),
+    },
+    lane: null,
+  };
+}
+
+function usedUp(outcome: Retryable, { charged, maxAttempts }: AttemptFacts): NextStep {
+  const attempts = maxAttempts === 1 ? 'the only attempt' : `attempt ${charged} of ${maxAttempts}`;
+  return {
+    kind: 'settle',
+    settlement: {
+      status: 'failed',
+      response: outcome.response,
+      error: { code: outcome.code, message: sentence(`${attempts} failed: ${outcome.message}`) },
+      usage: null,
+    },
+  };
 }

@@ -2,11 +2,22 @@ import { Bag } from '@nightshift/shared/collections';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import type { AbortReason } from './outcome.ts';
 
+interface CallInFlight {
+  claim: Claim;
+  laneId: string;
+  startedMs: number;
+  abort: (reason: AbortReason) => void;
+}
+
 /** The calls that this process has at providers now. */
 export interface InFlight {
   readonly size: number;
-  /** Registers a call; returns how to forget it. */
-  add(claim: Claim, abort: (reason: AbortReason) => void): () => void;
+  /** Registers a call; returns how to forget it. `startedMs`: on the monotonic clock. */
+  add(call: CallInFlight): () => void;
+  /** When the oldest call of a lane began, on the monotonic clock; null while there is none. */
+  oldest(laneId: string): number | null;
+  /** Ends the calls of a lane that began before: others come back, and these will not. Returns how many. */
+  giveUp(laneId: string, startedBeforeMs: number): number;
   /** Aborts the call of a job that is not ours any more. */
   withdraw(jobId: string): void;
   /** Aborts all calls: this worker stops, and other workers are to make them. */
@@ -16,16 +27,32 @@ export interface InFlight {
 }
 
 export function createInFlight(): InFlight {
-  const calls = new Bag<{ claim: Claim; abort: (reason: AbortReason) => void }>();
+  const calls = new Bag<CallInFlight>();
   return {
     get size() {
       return calls.size;
     },
-    add: (claim, abort) => {
-      const place = calls.add({ claim, abort });
+    add: (call) => {
+      const place = calls.add(call);
       return () => {
         calls.delete(place);
       };
+    },
+    oldest: (laneId) => {
+      let oldestMs: number | null = null;
+      for (const call of calls) {
+        if (call.laneId === laneId) oldestMs = Math.min(oldestMs ?? Infinity, call.startedMs);
+      }
+      return oldestMs;
+    },
+    giveUp: (laneId, startedBeforeMs) => {
+      let count = 0;
+      for (const call of calls) {
+        if (call.laneId !== laneId || call.startedMs >= startedBeforeMs) continue;
+        call.abort('silent');
+        count += 1;
+      }
+      return count;
     },
     withdraw: (jobId) => {
       for (const { claim, abort } of calls) if (claim.jobId === jobId) abort('withdrawn');

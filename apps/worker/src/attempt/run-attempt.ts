@@ -1,12 +1,14 @@
 import type { Configuration } from '@nightshift/shared/config';
 import type { Clock } from '@nightshift/shared/clock';
-import type { AttemptStore, Claim } from '@nightshift/shared/redis';
+import type { AttemptStore, CallTimes, Claim } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import { costUsd, findPrice } from '@nightshift/shared/usage';
 import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { classify } from './classify.ts';
-import { decide, type LaneNews, type NextStep } from './decide.ts';
+import { decide, isKnownToFail } from './decide.ts';
+import { isOwnRefusal } from './decide-refusal.ts';
 import type { InFlight } from './in-flight.ts';
+import type { AttemptFacts, LaneFacts, LaneNews, NextStep } from './next-step.ts';
 import type { AbortReason, Outcome } from './outcome.ts';
 
 /** What the attempt asks of its lane. */
@@ -16,17 +18,25 @@ export interface LaneAccess {
   readonly provider: Provider;
   /** Waits until the lane may be called and a slot is free; `not_now` when that takes longer than a moment. */
   reserve(): Promise<Reservation | 'not_now'>;
+  /** Runs of failures of the lane that were outages; see `AttemptStore.begin`. */
+  readonly openedRuns: string;
+  /** A call came back; `isFirst`: its job was never refused before. Returns what is known of the lane now. */
+  heard(outcome: Outcome, times: CallTimes, isFirst: boolean): LaneFacts;
+  /** The failure may be the lane's: tells the fleet, and resolves to what is known of the lane then. */
+  failed(kind: 'call' | 'trial' | 'known', message: string): Promise<LaneFacts>;
   /** Tells the lane, and with it the fleet, what the provider said. */
-  report(news: LaneNews, reservation: Reservation): Promise<void>;
+  report(news: LaneNews, reservation: Reservation, jobId: string): Promise<void>;
 }
 
 export interface Reservation {
-  /** The one call that tries a paused lane. */
+  /** The single call that tries a lane which the provider closed or does not answer for. */
   isProbe: boolean;
+  /** How long this call may take, beside the limits that every call has; null for no other limit. */
+  timeoutMs: number | null;
   /** The call is about to be made. */
   sent(): void;
-  /** The call is over: the lane's budget learns from it. */
-  heard(outcome: Outcome, answer: ProviderAnswer): void;
+  /** The call is over: the lane's budget learns from it. `isTelling` is false when the outcome says nothing of the lane's limits. */
+  heard(outcome: Outcome, answer: ProviderAnswer, isTelling: boolean): void;
   /** Gives back what was reserved and not used, and the slot, once; the outcome says whether the lane was heard. */
   end(outcome: Outcome['kind'] | null): Promise<void>;
 }
@@ -72,7 +82,9 @@ export async function runAttempt(
   try {
     claims += 1;
     const claimId = `${dependencies.workerId}:${claims}`;
-    const begun = await attempts.begin(tenant, jobId, delivery, claimId, dependencies.workerId);
+    const begun = await attempts.begin(
+      ...([tenant, jobId, delivery, claimId, dependencies.workerId, lane.openedRuns] as const),
+    );
     if (begun.kind === 'not_due') {
       await clock.sleep(Math.min(begun.waitMs, 1000), stopping).catch(() => undefined);
       return 'back_to_head';
@@ -93,20 +105,18 @@ export async function runAttempt(
     // Call.
     const startedMs = clock.monotonic();
     reservation.sent();
-    const { answer, abortReason } = await call(claim, lane, stopping, dependencies);
+    const { answer, abortReason } = await call(claim, lane, reservation, stopping, dependencies);
 
     // Classify.
     const outcome = classify(answer, abortReason, clock.now());
+    const tookMs = clock.monotonic() - startedMs;
     heard = outcome.kind;
-    reservation.heard(outcome, answer);
-    dependencies.onOutcome?.(lane.laneId, outcome.kind, clock.monotonic() - startedMs);
+    dependencies.onOutcome?.(lane.laneId, outcome.kind, tookMs);
+    const facts = await learn(outcome, claim, { lane, reservation, tookMs, dependencies });
+    reservation.heard(outcome, answer, !isOwnFault(outcome, facts));
 
     // Decide.
-    const step = decide(
-      outcome,
-      factsOf(claim, clock.monotonic() - startedMs, dependencies.random()),
-      dependencies.configuration.retry,
-    );
+    const step = decide(outcome, facts, dependencies.configuration.retry);
     if (outcome.kind !== 'succeeded') {
       logger.info(
         { jobId, laneId: lane.laneId, attempt: claim.attempt, outcome: outcome.kind },
@@ -115,7 +125,8 @@ export async function runAttempt(
     }
 
     // Record.
-    if (step.kind === 'release' && step.lane !== null) await lane.report(step.lane, reservation);
+    if (step.kind === 'release' && step.lane !== null)
+      await lane.report(step.lane, reservation, jobId);
     const recorded = record(step, claim, lane, dependencies);
     if (step.kind !== 'settle') return await recorded;
     // The slot is the next call's now: that one begins on record behind this result, in the same write at the earliest.
@@ -129,10 +140,11 @@ export async function runAttempt(
 async function call(
   claim: Claim,
   lane: LaneAccess,
+  reservation: Reservation,
   stopping: AbortSignal,
   dependencies: AttemptDependencies,
 ) {
-  const { inFlight, configuration } = dependencies;
+  const { inFlight, configuration, clock } = dependencies;
   let abortReason: AbortReason | null = null;
   const controller = new AbortController();
   const abort = (reason: AbortReason): void => {
@@ -141,12 +153,16 @@ async function call(
   };
   if (stopping.aborted) abort('handed_off');
   const expiresInMs = claim.expiresAtMs === null ? Infinity : claim.expiresAtMs - claim.nowMs;
-  const timeoutMs = configuration.retry.attemptTimeoutMs;
+  const timeoutMs = Math.min(
+    configuration.retry.attemptTimeoutMs,
+    reservation.timeoutMs ?? Infinity,
+  );
   const timer = setTimeout(
     () => abort(expiresInMs < timeoutMs ? 'withdrawn' : 'timed_out'),
     Math.max(0, Math.min(timeoutMs, expiresInMs, 2 ** 31 - 1)),
   );
-  const forget = inFlight.add(claim, abort);
+  const startedMs = clock.monotonic();
+  const forget = inFlight.add({ claim, laneId: lane.laneId, startedMs, abort });
   try {
     const answer = await lane.provider.call({
       endpoint: claim.endpoint,
@@ -161,13 +177,51 @@ async function call(
   }
 }
 
-function factsOf(claim: Claim, tookMs: number, random: number) {
-  return {
+/** What is known when a call has come back; a failure is told to the fleet first, which may open the lane's breaker. */
+async function learn(
+  outcome: Outcome,
+  claim: Claim,
+  {
+    lane,
+    reservation,
+    tookMs,
+    dependencies,
+  }: {
+    lane: LaneAccess;
+    reservation: Reservation;
+    tookMs: number;
+    dependencies: AttemptDependencies;
+  },
+): Promise<AttemptFacts> {
+  const { standing } = claim;
+  const times = { sentAtMs: claim.nowMs, endedAtMs: claim.nowMs + tookMs, tookMs };
+  const facts: AttemptFacts = {
+    jobId: claim.jobId,
     charged: claim.attempt - claim.rescues,
     maxAttempts: claim.maxAttempts,
     elapsedMs: claim.nowMs - claim.firstAttemptAtMs + tookMs,
-    random,
+    random: dependencies.random(),
+    sentAtMs: claim.nowMs,
+    isProbe: reservation.isProbe,
+    standing,
+    lane: lane.heard(outcome, times, standing.refusals === 0),
   };
+  if (outcome.kind !== 'retryable') return facts;
+  const kind =
+    reservation.isProbe && facts.lane.isUnreachable
+      ? 'trial'
+      : isKnownToFail(outcome, facts)
+        ? 'known'
+        : 'call';
+  return { ...facts, lane: await lane.failed(kind, outcome.message) };
+}
+
+/** The outcome is the request's, or an outage's: it says nothing of how much the lane can take. */
+function isOwnFault(outcome: Outcome, facts: AttemptFacts): boolean {
+  if (outcome.kind === 'rate_limited') return isOwnRefusal(facts);
+  return (
+    outcome.kind === 'retryable' && (facts.lane.isUnreachable || isKnownToFail(outcome, facts))
+  );
 }
 
 async function record(

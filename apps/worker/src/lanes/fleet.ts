@@ -15,6 +15,7 @@ import { createGovernor } from '../pacing/governor.ts';
 import { createLaneLog } from '../pacing/lane-log.ts';
 import { createLanePacer, type LanePacer } from '../pacing/lane-pacer.ts';
 import { createTokenNeeds, type TokenNeeds } from '../pacing/token-needs.ts';
+import type { CredentialHealth } from './lane-health.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
 import { createSlots } from './slots.ts';
 
@@ -52,6 +53,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const slots = createSlots(options.concurrency);
   const workers = new Map<string, LaneWorker>();
   const providers = new Map<string, Provider>();
+  const credentials = new Map<string, CredentialHealth>();
   const engines: EngineQueue[] = [];
   const unserved = new Set<string>();
   const stopping = new AbortController();
@@ -80,6 +82,13 @@ export function createFleet(options: FleetOptions): Fleet {
       providers.set(name, provider);
     }
     return provider;
+  };
+
+  const credentialOf = ({ provider, credential }: Lane): CredentialHealth => {
+    const key = JSON.stringify([provider, credential]);
+    const known = credentials.get(key) ?? { succeededAtMs: 0, succeededSentAtMs: 0 };
+    credentials.set(key, known);
+    return known;
   };
 
   const pacerOf = (lane: Lane, needs: TokenNeeds): LanePacer => {
@@ -126,6 +135,7 @@ export function createFleet(options: FleetOptions): Fleet {
       needs,
       pacer: pacerOf(lane, needs),
       slots,
+      credential: credentialOf(lane),
       stopping: stopping.signal,
       onReading: (priority, bullWorkerId) => {
         options.onReading(lane.id, priority, bullWorkerId);
@@ -149,6 +159,7 @@ export function createFleet(options: FleetOptions): Fleet {
       [...workers.values()].map(async (worker) => {
         const state = await lanes.state(worker.lane.id);
         worker.update(state);
+        await worker.watch();
         const calls = worker.takeCalls();
         if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
       }),

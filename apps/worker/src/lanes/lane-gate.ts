@@ -49,7 +49,7 @@ export function createLaneGate(clock: Clock, stopping: AbortSignal): LaneGate {
       coolUntilMs =
         state.coolingUntilMs === null ? -Infinity : now + state.coolingUntilMs - state.nowMs;
       paused =
-        standing.state === 'paused'
+        standing.state === 'paused' || standing.state === 'unreachable'
           ? { probeAtMs: standing.untilMs === null ? null : now + standing.untilMs - state.nowMs }
           : null;
       if (paused === null) probe = 'none';

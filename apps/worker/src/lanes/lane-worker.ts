@@ -7,7 +7,7 @@ import {
   type Priority,
   type TokenCounts,
 } from '@nightshift/shared/job';
-import type { Lane, LaneState } from '@nightshift/shared/lane';
+import type { Lane, LaneSnapshot } from '@nightshift/shared/lane';
 import type { Keys, LaneCalls, LaneStore, RedisConnection } from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
 import {
@@ -17,12 +17,15 @@ import {
   type LaneAccess,
   type Reservation,
 } from '../attempt/run-attempt.ts';
-import { SHORT_WAIT_MS, type LanePacer, type Pass } from '../pacing/lane-pacer.ts';
+import { SHORT_WAIT_MS, type LanePacer } from '../pacing/lane-pacer.ts';
 import type { TokenNeeds } from '../pacing/token-needs.ts';
 import type { Provider } from '../provider/index.ts';
 import { createIntake, type DeliveryStage, type Intake } from './intake.ts';
+import { createLaneBreaker } from './lane-breaker.ts';
 import { createLaneGate } from './lane-gate.ts';
+import type { CredentialHealth } from './lane-health.ts';
 import { createReservation } from './reservation.ts';
+import { createSlowStart } from './slow-start.ts';
 import type { Slots } from './slots.ts';
 
 /**
@@ -31,6 +34,9 @@ import type { Slots } from './slots.ts';
  * (A dead process's are handed back at once by its rescuer.)
  */
 const LOCK = { lockDuration: 24_000, lockRenewTime: 2000, stalledInterval: 1500 };
+
+/** A trial's worker has this long to tell what came of it, before another may try. */
+const TRIAL_RECORDED_MS = 5000;
 
 /** A reader whose jobs end all the time looks by itself; one with long calls is woken this often at most. */
 const WAKE_MS = 250;
@@ -52,6 +58,8 @@ export interface LaneWorkerOptions {
   pacer: LanePacer;
   needs: TokenNeeds;
   slots: Slots;
+  /** Shared by the lanes of a credential. */
+  credential: CredentialHealth;
   stopping: AbortSignal;
   attempt: AttemptDependencies;
   /** The BullMQ worker that reads a queue holds its jobs under this id. */
@@ -61,7 +69,10 @@ export interface LaneWorkerOptions {
 /** Reads the two queues of one lane, while its gate is open, and runs what it takes. */
 export interface LaneWorker {
   readonly lane: Lane;
-  update(state: LaneState): void;
+  /** Takes over what Redis says of the lane. */
+  update(snapshot: LaneSnapshot): void;
+  /** Every few seconds: tells what was not told yet, and finds out whether nobody answers any more. */
+  watch(): Promise<void>;
   /** Shares the process's free slots out anew. */
   rebalance(): void;
   /** Calls and refusals since the last time. */
@@ -89,9 +100,19 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     interactive: createIntake(clock, slots.total),
     bulk: createIntake(clock, slots.total),
   };
+  const slowStart = createSlowStart(slots.total);
+  const breaker = createLaneBreaker({
+    ...{ laneId: lane.id, lanes, gate, slowStart, clock, logger },
+    ...{ credential: options.credential, inFlight: attempt.inFlight, random: attempt.random },
+    atWork: () => intakes.interactive.entries + intakes.bulk.entries,
+  });
+  /** How many entries a reader held when it went for the probe: it takes one more. */
+  let beforeProbe: Record<Priority, number> | null = null;
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   let timer: NodeJS.Timeout | undefined;
+  /** The probe's call was refused like the others before it. */
+  let isPausedAgain = false;
 
   const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
     const { priority, tokens, move } = delivery;
@@ -99,24 +120,21 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       if (leaving.signal.aborted) return 'not_now';
       const admission = await gate.admit();
       if (admission.kind === 'not_now') return 'not_now';
+      if (admission.isProbe) return probeWith(delivery);
+      if (!(await slowStart.enter(leaving.signal))) continue;
+      let outcomeOfCall: Outcome['kind'] | null = null;
       let release: () => void;
       try {
-        release = await takeSlot(priority);
+        const releaseSlot = await takeSlot(priority);
+        release = () => {
+          releaseSlot();
+          slowStart.leave(outcomeOfCall === 'succeeded' ? 'succeeded' : 'other');
+        };
       } catch {
-        if (admission.isProbe) gate.endProbe();
+        slowStart.leave('other');
         return 'not_now';
       }
       move('in_slot');
-      const reservation = (pass: Pass): Reservation =>
-        createReservation({
-          ...{ pass, tokens, isProbe: admission.isProbe, pacer, needs, clock },
-          onEnd: async (outcome) => {
-            move('recording');
-            release();
-            if (admission.isProbe) await endProbe(outcome);
-          },
-        });
-      if (admission.isProbe) return reservation(pacer.passFreely(priority));
       // Waits in the slot: at its date the call is made at once.
       const pass =
         gate.closed === null ? await pacer.acquire(priority, needs.of(tokens)) : 'closed';
@@ -124,7 +142,16 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         release();
         return 'not_now';
       }
-      if (pass !== 'closed' && gate.closed === null) return reservation(pass);
+      if (pass !== 'closed' && gate.closed === null) {
+        return createReservation({
+          ...{ pass, tokens, isProbe: false, timeoutMs: null, pacer, needs, clock },
+          onEnd: async (outcome) => {
+            outcomeOfCall = outcome;
+            move('recording');
+            release();
+          },
+        });
+      }
       // It closed while the job waited.
       if (pass !== 'closed') pacer.giveBack(pass);
       move('waiting');
@@ -132,13 +159,36 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     }
   };
 
-  const endProbe = async (outcome: Outcome['kind'] | null): Promise<void> => {
+  /** The single call that tries the lane needs no slot: those may all be held by calls that hang. */
+  const probeWith = ({ priority, tokens, move }: Taken): Reservation => {
+    const pass = pacer.passFreely(priority);
+    const { trialTimeoutMs: timeoutMs } = breaker;
+    move('in_slot');
+    return createReservation({
+      ...{ pass, tokens, isProbe: true, timeoutMs, pacer, needs, clock },
+      onEnd: async (outcome) => {
+        move('recording');
+        await endProbe(outcome, timeoutMs !== null);
+      },
+    });
+  };
+
+  const endProbe = async (outcome: Outcome['kind'] | null, isTrial: boolean): Promise<void> => {
+    const wasPaused = isPausedAgain;
+    isPausedAgain = false;
     switch (outcome) {
       case 'succeeded':
       case 'rejected':
       case 'rate_limited':
         // Whatever it said, it took the credential.
-        gate.update(await lanes.openAfterProbe(lane.id));
+        if (isTrial) await breaker.trialAnswered();
+        else breaker.take(await lanes.openAfterProbe(lane.id));
+        return;
+      case 'lane_refused':
+        if (isTrial) await breaker.trialAnswered();
+        // The refusal was meant for the request: the next one is the probe.
+        if (wasPaused || isTrial) gate.endProbe();
+        else gate.startProbe();
         return;
       case null:
         // The job had been settled meanwhile; the next one is the probe.
@@ -146,7 +196,6 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         return;
       case 'retryable':
       case 'aborted':
-      case 'lane_refused':
         gate.endProbe();
     }
   };
@@ -156,13 +205,20 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     model: lane.model,
     provider,
     reserve: async () => reserve(delivery),
-    report: async (news, { isProbe }) => {
+    get openedRuns() {
+      return breaker.openedRuns;
+    },
+    heard: breaker.heard,
+    failed: breaker.failed,
+    report: async (news, { isProbe }, jobId) => {
       calls.refused += 1;
-      const state =
-        news.kind === 'cool'
-          ? await lanes.cool(lane.id, news.retryAfterMs, attempt.random())
-          : await lanes.pauseForProvider(lane.id, news.reason, news.message, isProbe);
-      gate.update(state);
+      if (news.kind === 'cool') {
+        breaker.take(await lanes.cool(lane.id, news.retryAfterMs, attempt.random()));
+        return;
+      }
+      const { reason, message } = news;
+      isPausedAgain ||= isProbe;
+      breaker.take(await lanes.pauseForProvider(lane.id, reason, message, isProbe, jobId));
     },
   });
 
@@ -280,8 +336,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     timer = setTimeout(follow, Math.min(Math.max(1, nextMs - clock.monotonic()), 2 ** 31 - 1));
   };
   const tryProbe = async (): Promise<void> => {
-    if (await lanes.takeProbe(lane.id)) {
+    const { trialTimeoutMs: timeoutMs } = breaker;
+    const isTaken = await (timeoutMs === null
+      ? lanes.takeProbe(lane.id)
+      : lanes.takeProbe(lane.id, timeoutMs + TRIAL_RECORDED_MS));
+    if (isTaken) {
       logger.info({ laneId: lane.id }, 'lane.probing');
+      beforeProbe = { interactive: intakes.interactive.entries, bulk: intakes.bulk.entries };
       gate.startProbe();
     } else if (!stopping.aborted) {
       timer = setTimeout(follow, 1000);
@@ -298,8 +359,9 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const intake = intakes[priority];
-      const room = Math.min(slots.free(priority), pacer.room(priority));
-      const limit = gate.probing ? 1 : intake.limit(room);
+      const room = Math.min(slots.free(priority), pacer.room(priority), slowStart.room);
+      const limit =
+        gate.probing && beforeProbe !== null ? beforeProbe[priority] + 1 : intake.limit(room);
       const stoodAtLimit = intake.entries >= worker.concurrency && limit > worker.concurrency;
       worker.concurrency = limit;
       if (stoodAtLimit && !worker.isPaused() && clock.monotonic() >= wakeAtMs[priority]) {
@@ -314,10 +376,11 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
 
   return {
     lane,
-    update: (state) => {
-      gate.update(state);
+    update: (snapshot) => {
+      breaker.take(snapshot);
       pacer.refresh();
     },
+    watch: breaker.watch,
     rebalance,
     takeCalls: () => {
       const now = calls;

@@ -11,6 +11,7 @@ export function createReservation({
   pass,
   tokens,
   isProbe,
+  timeoutMs,
   pacer,
   needs,
   clock,
@@ -19,6 +20,7 @@ export function createReservation({
   pass: Pass;
   tokens: TokenCounts | null;
   isProbe: boolean;
+  timeoutMs: number | null;
   pacer: LanePacer;
   needs: TokenNeeds;
   clock: Clock;
@@ -28,7 +30,7 @@ export function createReservation({
   let sentMs: number | null = null;
   let isOver = false;
   let isEnded = false;
-  const over = (outcome: Outcome | null, answer: ProviderAnswer | null): void => {
+  const over = (outcome: Outcome | null, answer: ProviderAnswer | null, isTelling = true): void => {
     if (isOver) return;
     isOver = true;
     if (sentMs === null) pacer.giveBack(pass);
@@ -37,19 +39,20 @@ export function createReservation({
         pass,
         sentMs,
         tookMs: clock.monotonic() - sentMs,
-        ...lessonOf(outcome, answer),
+        ...lessonOf(outcome, answer, isTelling),
       });
   };
   return {
     isProbe,
+    timeoutMs,
     sent: () => {
       sentMs = clock.monotonic();
       pacer.sent(pass);
     },
-    heard: (outcome, answer) => {
+    heard: (outcome, answer, isTelling) => {
       if (outcome.kind === 'succeeded' && outcome.usage !== null)
         needs.learn(tokens, outcome.usage);
-      over(outcome, answer);
+      over(outcome, answer, isTelling);
     },
     end: async (outcome) => {
       if (isEnded) return;
@@ -61,16 +64,16 @@ export function createReservation({
 }
 
 /** What the budget learns from a call. */
-function lessonOf(outcome: Outcome | null, answer: ProviderAnswer | null) {
+function lessonOf(outcome: Outcome | null, answer: ProviderAnswer | null, isTelling: boolean) {
   const headers = answer?.kind === 'answered' ? answer.headers : null;
   const status = answer?.kind === 'answered' ? answer.status : null;
   const usage = outcome?.kind === 'succeeded' ? outcome.usage : null;
-  const isRefused = outcome?.kind === 'rate_limited';
+  const isRefused = isTelling && outcome?.kind === 'rate_limited';
   const isLate = outcome?.kind === 'retryable' && outcome.code === 'request_timeout';
   return {
     headers,
     refused: isRefused,
-    overloaded: isRefused || isLate || status === 503 || status === 529,
+    overloaded: isTelling && (isRefused || isLate || status === 503 || status === 529),
     succeeded: outcome?.kind === 'succeeded',
     usedTokens: usage?.totalTokens ?? null,
     outputTokens: usage?.outputTokens ?? 0,

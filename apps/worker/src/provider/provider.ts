@@ -24,7 +24,7 @@ interface ProviderRequest {
 export type ProviderAnswer =
   | ({ kind: 'answered' } & WireAnswer)
   /** `sent`: the provider may have seen the request. */
-  | { kind: 'unreachable'; message: string }
+  | { kind: 'unreachable'; message: string; sent: boolean }
   | { kind: 'too_large'; message: string }
   | { kind: 'aborted' };
 
@@ -138,5 +138,18 @@ function failure(error: unknown, signal: AbortSignal): ProviderAnswer {
   if (cause instanceof AnswerTooLargeError) return { kind: 'too_large', message: cause.message };
   const { code } = cause as NodeJS.ErrnoException;
   const message = cause instanceof Error ? cause.message : 'connection failed';
-  return { kind: 'unreachable', message: code === undefined ? message : `${message} (${code})` };
+  return {
+    kind: 'unreachable',
+    message: code === undefined ? message : `${message} (${code})`,
+    sent: code === undefined || !beforeSending.has(code),
+  };
 }
+
+/** No connection came about: the names are those of Node's `dns`, of the system's `connect`, of undici and of TLS. */
+const beforeSending: ReadonlySet<string> = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL'],
+  ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME', 'ESERVFAIL', 'ETIMEOUT'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'EMFILE', 'ENFILE'],
+  ...['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ...['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'],
+]);

@@ -189,7 +189,9 @@ describe('worker processes', () => {
       'sim-ok',
       Array.from({ length: 12 }, () => 'sim-ok'),
     );
-    // Some have ended, four are called, some wait.
+    await eventually(async () => (await provider.calls()).length >= 4);
+    // Some have ended, four are called and are still called when the other worker is there, some wait.
+    await slow(60_000);
     await eventually(async () => (await provider.calls()).length >= 8);
     await startWorker({ WORKER_CONCURRENCY: '4' });
     await first.kill9();

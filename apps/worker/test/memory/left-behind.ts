@@ -31,7 +31,12 @@ const subjects: Readonly<Record<string, () => Promise<Use>>> = {
     const inFlight = createInFlight();
     return async (number) => {
       const held = much();
-      const forget = inFlight.add({ jobId: `job_${number}` } as Claim, () => void held.length);
+      const forget = inFlight.add({
+        claim: { jobId: `job_${number}` } as Claim,
+        laneId: 'lane_1',
+        startedMs: number,
+        abort: () => void held.length,
+      });
       await turns(3);
       forget();
     };

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../src/attempt/classify.ts';
-import { decide } from '../../src/attempt/decide.ts';
 import type { ProviderAnswer } from '../../src/provider/index.ts';
-
-const policy = { baseMs: 2000, capMs: 60_000 };
-const facts = { charged: 1, maxAttempts: 8, elapsedMs: 10, random: 0.5 };
 
 function answered(
   status: number,
@@ -47,12 +43,22 @@ describe('classify, by the table of the contract', () => {
       'rejected',
     ],
     ['429 insufficient_quota', answered(429, errorBody('insufficient_quota')), 'lane_refused'],
+    ['429 billing_not_active', answered(429, errorBody('billing_not_active')), 'lane_refused'],
+    ['402', answered(402, ''), 'lane_refused'],
+    ['400 hard limit', answered(400, errorBody('billing_hard_limit_reached')), 'lane_refused'],
+    [
+      '400 in words alone',
+      answered(400, {
+        error: { message: 'Your credit balance is too low to access the Anthropic API.' },
+      }),
+      'lane_refused',
+    ],
     ['401', answered(401, errorBody('invalid_api_key')), 'lane_refused'],
     ['403', answered(403, 'forbidden'), 'lane_refused'],
-    ...[408, 409, 500, 502, 503, 504, 529].map(
+    ...[408, 409, 424, 425, 498, 499, 500, 502, 503, 504, 520, 521, 524, 527, 529].map(
       (status) => [String(status), answered(status), 'retryable'] as const,
     ),
-    ...[400, 402, 404, 405, 413, 415, 422].map(
+    ...[400, 404, 405, 413, 415, 422].map(
       (status) => [String(status), answered(status), 'rejected'] as const,
     ),
     ['a redirect', answered(302, ''), 'retryable'],
@@ -61,7 +67,11 @@ describe('classify, by the table of the contract', () => {
     ['200, empty', answered(200, ''), 'retryable'],
     ['200 with a bare error', answered(200, { error: { message: 'overloaded' } }), 'retryable'],
     ['200 with an array', answered(200, []), 'retryable'],
-    ['no connection', { kind: 'unreachable', message: 'ECONNREFUSED' } as const, 'retryable'],
+    [
+      'no connection',
+      { kind: 'unreachable', message: 'ECONNREFUSED', sent: false } as const,
+      'retryable',
+    ],
     ['an answer without end', { kind: 'too_large', message: 'too long' } as const, 'retryable'],
   ] as const)('%s', (_name, answer, expected) => {
     expect(outcomeOf(answer).kind).toBe(expected);
@@ -98,67 +108,5 @@ describe('classify, by the table of the contract', () => {
         },
       ),
     );
-  });
-});
-
-describe('decide', () => {
-  const stepOf = (answer: ProviderAnswer, more: Partial<typeof facts> = {}) =>
-    decide(outcomeOf(answer), { ...facts, ...more }, policy);
-
-  it('charges no attempt for a rate limit and cools the lane as long as the provider says', () => {
-    expect(stepOf(answered(429, {}, { 'retry-after': '3' }))).toMatchObject({
-      kind: 'release',
-      release: { reason: 'rate_limit', charged: false, delayMs: null },
-      lane: { kind: 'cool', retryAfterMs: 3000 },
-    });
-  });
-
-  it('fails nothing and charges nothing when the credential is refused', () => {
-    expect(stepOf(answered(401), { charged: 8 })).toMatchObject({
-      kind: 'release',
-      release: { reason: 'lane_paused', charged: false, delayMs: null },
-      lane: { kind: 'pause', reason: 'unauthorized' },
-    });
-  });
-
-  it('settles any other 4xx at once, with the answer', () => {
-    expect(stepOf(answered(400, errorBody('bad', 'too long')))).toMatchObject({
-      kind: 'settle',
-      settlement: {
-        status: 'failed',
-        response: { statusCode: 400 },
-        error: { code: 'provider_rejected', message: 'The provider answered 400: too long.' },
-      },
-    });
-  });
-
-  it('backs off until the attempts are used up, and never further', () => {
-    expect(stepOf(answered(500), { charged: 7 })).toMatchObject({
-      kind: 'release',
-      release: { reason: 'backoff', charged: true },
-    });
-    expect(stepOf(answered(500), { charged: 8 })).toMatchObject({
-      kind: 'settle',
-      settlement: {
-        status: 'failed',
-        response: { statusCode: 500 },
-        error: { code: 'provider_error' },
-      },
-    });
-    expect(stepOf({ kind: 'unreachable', message: 'reset' }, { charged: 8 })).toMatchObject({
-      kind: 'settle',
-      settlement: { response: null, error: { code: 'provider_unreachable' } },
-    });
-  });
-
-  it('gives a job that is handed off back uncharged, and drops one that is withdrawn', () => {
-    expect(decide({ kind: 'aborted', reason: 'handed_off' }, facts, policy)).toMatchObject({
-      kind: 'release',
-      release: { charged: false, delayMs: null, reason: null },
-      lane: null,
-    });
-    expect(decide({ kind: 'aborted', reason: 'withdrawn' }, facts, policy)).toEqual({
-      kind: 'drop',
-    });
   });
 });

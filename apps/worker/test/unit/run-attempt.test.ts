@@ -1,10 +1,12 @@
 import { systemClock } from '@nightshift/shared/clock';
 import { readConfiguration } from '@nightshift/shared/config';
+import { noStanding } from '@nightshift/shared/job';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import { createLogger } from '@nightshift/shared/telemetry';
 import { expect, it } from 'vitest';
 import { createInFlight } from '../../src/attempt/in-flight.ts';
 import { runAttempt, type DeliveryEnd } from '../../src/attempt/run-attempt.ts';
+import type { LaneFacts } from '../../src/attempt/next-step.ts';
 import type { ProviderAnswer } from '../../src/provider/index.ts';
 
 const claim: Claim = {
@@ -20,7 +22,18 @@ const claim: Claim = {
   expiresAtMs: null,
   firstAttemptAtMs: 0,
   createdAtMs: 0,
+  standing: noStanding,
   nowMs: 0,
+};
+const quietLane: LaneFacts = {
+  run: 0,
+  isUnreachable: false,
+  succeededAtMs: 0,
+  succeededSentAtMs: 0,
+  credentialSucceededAtMs: 0,
+  credentialSucceededSentAtMs: 0,
+  refusedShare: 0,
+  refusedJob: null,
 };
 const answered = (status: number, body: string): ProviderAnswer => ({
   kind: 'answered',
@@ -51,10 +64,14 @@ function attempt(answer: ProviderAnswer) {
       provider: { call: async () => answer, close: async () => {} },
       reserve: async () => ({
         isProbe: false,
+        timeoutMs: null,
         sent: () => {},
         heard: () => {},
         end: async () => void steps.push('end'),
       }),
+      openedRuns: ',',
+      heard: () => quietLane,
+      failed: async () => quietLane,
       report: async () => {},
     },
     new AbortController().signal,

@@ -10,6 +10,7 @@ export {
   type QueueEntry,
   type TokenCounts,
 } from './delivery.ts';
+export { formatStanding, noStanding, parseStanding, type Standing } from './standing.ts';
 export {
   endpoints,
   isSettled,

@@ -14,7 +14,9 @@ export {
   lanePauseReasons,
   laneStanding,
   type Lane,
+  type LaneHealth,
   type LanePauseReason,
+  type LaneSnapshot,
   type LaneStanding,
   type LaneState,
 } from './lane.ts';

@@ -29,6 +29,25 @@ export interface LaneState {
   lastRefusedAtMs: number | null;
 }
 
+/** What the fleet knows of how a lane's calls end. Instants are unix milliseconds on Redis' clock, 0 for never. */
+export interface LaneHealth {
+  /** Calls fail in a row, and nobody has told of a success since. */
+  isFailing: boolean;
+  /** Numbers of the runs of failures that opened the breaker, newest first, a comma before and after each. */
+  openedRuns: string;
+  /** When a success came back last, and the latest sending of one: from this time on the lane took calls. */
+  succeededAtMs: number;
+  succeededSentAtMs: number;
+  /** How long a slow call takes; 0 while no call has succeeded. */
+  slowMs: number;
+  /** The one job whose refusal paused the lane; `*` for several, null for none. */
+  refusedJob: string | null;
+}
+
+export interface LaneSnapshot extends LaneState {
+  health: LaneHealth;
+}
+
 export const lanePauseReasons = ['unauthorized', 'forbidden', 'insufficient_quota'] as const;
 export type LanePauseReason = (typeof lanePauseReasons)[number];
 

@@ -1,8 +1,11 @@
 import {
   deliveryId,
+  formatStanding,
+  parseStanding,
   type Endpoint,
   type Priority,
   type QueueEntry,
+  type Standing,
   type TokenCounts,
   type WaitReason,
 } from '../job/index.ts';
@@ -32,6 +35,7 @@ export interface Claim {
   expiresAtMs: number | null;
   firstAttemptAtMs: number;
   createdAtMs: number;
+  standing: Standing;
   /** Redis' clock when the attempt began. */
   nowMs: number;
 }
@@ -56,6 +60,8 @@ export interface Release {
   /** Null for the head of the queue it came from. */
   delayMs: number | null;
   charged: boolean;
+  /** What the job remembers from now on; left out where that stays as it is. */
+  standing?: Standing;
   /** For the event log: `rate_limited`, `backoff`, `handed_off` … */
   detail: string;
 }
@@ -101,17 +107,21 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
   });
 
   return {
-    /** Claims a delivery for one attempt; on record before the provider is called. */
+    /**
+     * Claims a delivery for one attempt; on record before the provider is called. `openedRuns`: runs of failures of its lane
+     * that were outages; what the job was charged in one of them is given back.
+     */
     begin: async (
       tenant: string,
       jobId: string,
       delivery: number,
       claimId: string,
       workerId: string,
+      openedRuns = ',',
     ): Promise<BeginResult> => {
       const [kind, ...rest] = await makeBegin(tenant, {
         keys: [keys.tenant(tenant).job(jobId)],
-        args: [jobId, delivery, claimId, workerId],
+        args: [jobId, delivery, claimId, workerId, openedRuns],
         // Their bodies come back.
         length: 0,
       });
@@ -129,6 +139,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
         firstAttemptAt,
         createdAt,
         priority,
+        standing,
       ] = rest;
       return {
         kind,
@@ -142,6 +153,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
           endpoint: endpoint as Endpoint,
           priority: priority as Priority,
           body: String(body),
+          standing: parseStanding(String(standing ?? '')),
           expiresAtMs: expiresAt === '' || expiresAt === undefined ? null : Number(expiresAt),
           firstAttemptAtMs: Number(firstAttemptAt),
           createdAtMs: Number(createdAt),
@@ -186,6 +198,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
           release.delayMs === null ? '' : Math.ceil(release.delayMs),
           release.charged ? '1' : '0',
           release.detail,
+          release.standing === undefined ? '' : formatStanding(release.standing),
         ],
       )) as ['released' | 'lost'];
       return kind;

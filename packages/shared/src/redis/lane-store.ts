@@ -3,7 +3,7 @@ import {
   type Lane,
   type LaneBudget,
   type LanePauseReason,
-  type LaneState,
+  type LaneSnapshot,
 } from '../lane/index.ts';
 import type { RedisConnection } from './connect.ts';
 import type { Keys } from './keys.ts';
@@ -13,6 +13,8 @@ import type { RunScript } from './scripts.ts';
 const COOLING = { longestMs: 24 * 3600 * 1000, baseMs: 1000, capMs: 60_000 };
 /** A paused lane is tried first after 5 s, then at doubling distances up to a minute. */
 const PROBE = { firstMs: 5000, longestMs: 60_000, holdMs: 30_000 };
+/** Trials of an unreachable lane come at distances that grow with the outage. */
+const TRIAL = { firstMs: 1000, longestMs: 60_000 };
 const BUCKET_MS = 10_000;
 const BUCKETS_PER_MINUTE = 6;
 
@@ -21,6 +23,13 @@ export type LaneStore = ReturnType<typeof createLaneStore>;
 export interface LaneCalls {
   calls: number;
   refused: number;
+}
+
+/** A call that came back: when it was sent and came back, unix ms on Redis' clock, and how long it took. */
+export interface CallTimes {
+  sentAtMs: number;
+  endedAtMs: number;
+  tookMs: number;
 }
 
 export function createLaneStore({
@@ -36,10 +45,10 @@ export function createLaneStore({
 }) {
   const known = new Map<string, number>();
   const change = async (
-    name: 'cool-lane' | 'pause-lane' | 'open-lane',
+    name: 'cool-lane' | 'pause-lane' | 'open-lane' | 'answer-lane',
     laneId: string,
     args: (string | number)[],
-  ): Promise<LaneState> =>
+  ): Promise<LaneSnapshot> =>
     parseState(await run(name, [keys.lane(laneId).state], [laneId, keys.channels.lanes, ...args]));
 
   return {
@@ -74,7 +83,7 @@ export function createLaneStore({
       return text === null ? null : { id, ...(JSON.parse(text) as Omit<Lane, 'id'>) };
     },
 
-    state: async (laneId: string): Promise<LaneState> =>
+    state: async (laneId: string): Promise<LaneSnapshot> =>
       parseState(await run('read-lane', [keys.lane(laneId).state], [])),
 
     /** What the fleet believes of the provider's limits; null while nobody has called. */
@@ -84,7 +93,11 @@ export function createLaneStore({
     },
 
     /** After a 429: everyone waits as long as the provider says, or a growing jittered while if it does not say. */
-    cool: async (laneId: string, retryAfterMs: number | null, random: number): Promise<LaneState> =>
+    cool: async (
+      laneId: string,
+      retryAfterMs: number | null,
+      random: number,
+    ): Promise<LaneSnapshot> =>
       change('cool-lane', laneId, [
         retryAfterMs ?? '',
         COOLING.longestMs,
@@ -99,7 +112,8 @@ export function createLaneStore({
       reason: LanePauseReason,
       message: string,
       wasProbe: boolean,
-    ): Promise<LaneState> =>
+      jobId = '',
+    ): Promise<LaneSnapshot> =>
       change('pause-lane', laneId, [
         'provider',
         reason,
@@ -107,9 +121,10 @@ export function createLaneStore({
         PROBE.firstMs,
         PROBE.longestMs,
         wasProbe ? '1' : '0',
+        jobId,
       ]),
 
-    pauseForOperator: async (laneId: string): Promise<LaneState> =>
+    pauseForOperator: async (laneId: string): Promise<LaneSnapshot> =>
       change('pause-lane', laneId, [
         'operator',
         'operator',
@@ -117,16 +132,52 @@ export function createLaneStore({
         PROBE.firstMs,
         PROBE.longestMs,
         '0',
+        '',
       ]),
 
-    resumeForOperator: async (laneId: string): Promise<LaneState> =>
+    resumeForOperator: async (laneId: string): Promise<LaneSnapshot> =>
       change('open-lane', laneId, ['operator']),
 
-    openAfterProbe: async (laneId: string): Promise<LaneState> =>
+    openAfterProbe: async (laneId: string): Promise<LaneSnapshot> =>
       change('open-lane', laneId, ['probe']),
 
-    takeProbe: async (laneId: string): Promise<boolean> =>
-      (await run('take-probe', [keys.lane(laneId).state], [PROBE.holdMs])) === 1,
+    /** `holdMs`: how long the probe's call may take; a worker that dies with it gives way after that. */
+    takeProbe: async (laneId: string, holdMs: number = PROBE.holdMs): Promise<boolean> =>
+      (await run('take-probe', [keys.lane(laneId).state], [Math.ceil(holdMs)])) === 1,
+
+    /**
+     * A call failed, or none comes back: `opensAfter` failures in a row open the breaker; see fail-lane.lua. Resolves to the
+     * number of the run that the failure belongs to, or 0.
+     */
+    fail: async (
+      laneId: string,
+      failure: {
+        kind: 'call' | 'trial' | 'known' | 'silence';
+        message: string;
+        opensAfter: number;
+        random: number;
+        lastSuccess: CallTimes | null;
+      },
+    ): Promise<{ run: number; snapshot: LaneSnapshot }> => {
+      const { kind, message, opensAfter, random, lastSuccess } = failure;
+      const [runNumber, ...state] = (await run(
+        'fail-lane',
+        [keys.lane(laneId).state],
+        [
+          ...[laneId, keys.channels.lanes, message, kind, opensAfter, random],
+          ...[TRIAL.firstMs, TRIAL.longestMs],
+          ...timesOf(lastSuccess),
+        ],
+      )) as string[];
+      return { run: Number(runNumber), snapshot: parseState(state) };
+    },
+
+    /** A provider answered: `success` with a result, `answer` with a refusal, `trial` the call that tries an open breaker. */
+    answer: async (
+      laneId: string,
+      kind: 'success' | 'answer' | 'trial',
+      times: CallTimes,
+    ): Promise<LaneSnapshot> => change('answer-lane', laneId, [kind, ...timesOf(times)]),
 
     /** Adds calls made and refused by this process; kept for the minute that GET /v1/lanes tells of. */
     addCalls: async (
@@ -154,7 +205,12 @@ export function createLaneStore({
   };
 }
 
-function parseState(reply: unknown): LaneState {
+function timesOf(times: CallTimes | null): number[] {
+  const { endedAtMs = 0, sentAtMs = 0, tookMs = 0 } = times ?? {};
+  return [endedAtMs, sentAtMs, tookMs].map(Math.round);
+}
+
+function parseState(reply: unknown): LaneSnapshot {
   const [
     now,
     coolingUntil,
@@ -166,7 +222,8 @@ function parseState(reply: unknown): LaneState {
     lastRefusedAt,
     ...breaker
   ] = reply as string[];
-  const [openSince, failures, lastError, trialAt] = breaker;
+  const [openSince, failures, lastError, trialAt, runSince, openedRuns] = breaker;
+  const [succeededAt, succeededSentAt, slowMs, refusedJob] = breaker.slice(6);
   const instant = (value: string | undefined): number | null => (value ? Number(value) : null);
   return {
     nowMs: Number(now),
@@ -188,5 +245,13 @@ function parseState(reply: unknown): LaneState {
         }
       : null,
     lastRefusedAtMs: instant(lastRefusedAt),
+    health: {
+      isFailing: runSince !== '',
+      openedRuns: openedRuns || ',',
+      succeededAtMs: Number(succeededAt),
+      succeededSentAtMs: Number(succeededSentAt),
+      slowMs: Number(slowMs),
+      refusedJob: refusedJob || null,
+    },
   };
 }

@@ -20,6 +20,8 @@ const names = [
   'pause-lane',
   'take-probe',
   'open-lane',
+  'fail-lane',
+  'answer-lane',
   'pace-lane',
   'read-pace',
   'share-lane',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '@nightshift/local';
-import { newJobId } from '../../src/job/index.ts';
+import { newJobId, noStanding } from '../../src/job/index.ts';
 import { MAX_RESCUES, type Settlement } from '../../src/redis/index.ts';
 import {
   accepted,
@@ -69,6 +69,7 @@ describe('begin', () => {
       expiresAtMs: job?.expiresAtMs,
       firstAttemptAtMs: claim.nowMs,
       createdAtMs: job?.createdAtMs,
+      standing: noStanding,
       nowMs: claim.nowMs,
     });
     expect(job).toMatchObject({

@@ -1,0 +1,126 @@
+import type { Clock } from '@nightshift/shared/clock';
+import { laneStanding, type LaneSnapshot } from '@nightshift/shared/lane';
+import type { CallTimes, LaneStore } from '@nightshift/shared/redis';
+import type { Logger } from '@nightshift/shared/telemetry';
+import type { InFlight } from '../attempt/in-flight.ts';
+import type { LaneFacts } from '../attempt/next-step.ts';
+import type { Outcome } from '../attempt/outcome.ts';
+import type { LaneGate } from './lane-gate.ts';
+import {
+  createLaneHealth,
+  silenceMs,
+  trialTimeoutMs,
+  type CredentialHealth,
+} from './lane-health.ts';
+import type { SlowStart } from './slow-start.ts';
+
+/** This process's part in its lane's breaker: what it tells of its calls, and what it does when the breaker opens and closes. */
+export interface LaneBreaker {
+  readonly openedRuns: string;
+  /** Takes over what Redis says. */
+  take(snapshot: LaneSnapshot): void;
+  heard(outcome: Outcome, times: CallTimes, isFirst: boolean): LaneFacts;
+  failed(kind: 'call' | 'trial' | 'known', message: string): Promise<LaneFacts>;
+  /** The trial call was answered, whatever with. */
+  trialAnswered(): Promise<void>;
+  /** Null unless the breaker is open. */
+  readonly trialTimeoutMs: number | null;
+  /** Every few seconds: tells what was not told, and finds out whether nobody answers any more. */
+  watch(): Promise<void>;
+}
+
+export function createLaneBreaker(options: {
+  laneId: string;
+  lanes: Pick<LaneStore, 'fail' | 'answer'>;
+  gate: LaneGate;
+  slowStart: SlowStart;
+  credential: CredentialHealth;
+  inFlight: InFlight;
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  /** Jobs of the lane that are at work in this process. */
+  atWork: () => number;
+}): LaneBreaker {
+  const { laneId, gate, slowStart, credential, inFlight, clock, logger } = options;
+  let snapshot: LaneSnapshot | null = null;
+  let heardAtMs = clock.monotonic();
+  let lastCall: CallTimes = { sentAtMs: 0, endedAtMs: 0, tookMs: 0 };
+  /** When the breaker closed: calls from before that still hang are given up once others have come back. */
+  let closedAtMs: number | null = null;
+
+  const isUnreachable = (): boolean =>
+    snapshot !== null && laneStanding(snapshot).state === 'unreachable';
+
+  const take = (next: LaneSnapshot): void => {
+    const wasOpen = snapshot?.unreachable != null;
+    snapshot = next;
+    health.learn(next);
+    if (wasOpen && next.unreachable === null) {
+      slowStart.begin();
+      closedAtMs = clock.monotonic();
+    }
+    gate.update(next);
+    slowStart.wake();
+  };
+  const health = createLaneHealth({
+    ...options,
+    onSnapshot: take,
+    onFailure: (error) => {
+      logger.warn({ laneId, reason: (error as Error).message }, 'lane.not_told');
+    },
+  });
+  const facts = (run: number): LaneFacts => ({
+    run,
+    isUnreachable: isUnreachable(),
+    succeededAtMs: health.succeededAtMs,
+    succeededSentAtMs: health.succeededSentAtMs,
+    credentialSucceededAtMs: Math.max(credential.succeededAtMs, health.succeededAtMs),
+    credentialSucceededSentAtMs: Math.max(credential.succeededSentAtMs, health.succeededSentAtMs),
+    refusedShare: health.refusedShare,
+    refusedJob: health.shared?.refusedJob ?? null,
+  });
+
+  /** No call comes back although they have been away for much longer than a slow one takes. */
+  const watchSilence = async (afterMs: number): Promise<void> => {
+    const oldestMs = inFlight.oldest(laneId);
+    const nowMs = clock.monotonic();
+    if (oldestMs === null || nowMs - oldestMs < afterMs || nowMs - heardAtMs < afterMs) return;
+    const seconds = Math.round((nowMs - Math.max(oldestMs, heardAtMs)) / 1000);
+    const message = `no call has been answered for ${seconds} s`;
+    await health.failed({ kind: 'silence', message, atWork: options.atWork() });
+  };
+
+  return {
+    get openedRuns() {
+      return health.shared?.openedRuns ?? ',';
+    },
+    take,
+    heard: (outcome, times, isFirst) => {
+      if (outcome.kind !== 'aborted') heardAtMs = clock.monotonic();
+      lastCall = times;
+      health.heard(outcome, times, isFirst);
+      return facts(0);
+    },
+    failed: async (kind, message) =>
+      facts(await health.failed({ kind, message, atWork: options.atWork() })),
+    trialAnswered: async () => health.trialAnswered(lastCall),
+    get trialTimeoutMs() {
+      if (snapshot?.unreachable == null || !isUnreachable()) return null;
+      const outageMs = snapshot.nowMs - snapshot.unreachable.sinceMs;
+      return trialTimeoutMs(snapshot.health.slowMs, outageMs);
+    },
+    watch: async () => {
+      await health.flush();
+      const afterMs = silenceMs(health.shared?.slowMs ?? 0);
+      if (afterMs === null || snapshot?.unreachable != null) return;
+      if (closedAtMs !== null && heardAtMs > closedAtMs) {
+        const before = Math.min(closedAtMs, clock.monotonic() - afterMs);
+        const count = inFlight.giveUp(laneId, before);
+        if (count > 0) logger.warn({ laneId, count }, 'calls.given_up');
+        if ((inFlight.oldest(laneId) ?? Infinity) >= closedAtMs) closedAtMs = null;
+      }
+      await watchSilence(afterMs);
+    },
+  };
+}

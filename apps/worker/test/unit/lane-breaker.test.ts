@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import type { LaneSnapshot } from '@nightshift/shared/lane';
+import type { CallTimes } from '@nightshift/shared/redis';
+import { createLogger } from '@nightshift/shared/telemetry';
+import type { InFlight } from '../../src/attempt/in-flight.ts';
+import type { Outcome } from '../../src/attempt/outcome.ts';
+import { createLaneBreaker } from '../../src/lanes/lane-breaker.ts';
+import { createLaneGate } from '../../src/lanes/lane-gate.ts';
+import { failuresToOpen, silenceMs, trialTimeoutMs } from '../../src/lanes/lane-health.ts';
+import { createSlowStart } from '../../src/lanes/slow-start.ts';
+
+const REDIS_NOW = 1_800_000_000_000;
+const snapshot = (more: Partial<LaneSnapshot> = {}, slowMs = 2000): LaneSnapshot => ({
+  nowMs: REDIS_NOW,
+  coolingUntilMs: null,
+  operatorPaused: false,
+  paused: null,
+  unreachable: null,
+  lastRefusedAtMs: null,
+  health: {
+    isFailing: false,
+    openedRuns: ',',
+    succeededAtMs: 0,
+    succeededSentAtMs: 0,
+    slowMs,
+    refusedJob: null,
+  },
+  ...more,
+});
+const failing = (): LaneSnapshot => {
+  const calm = snapshot();
+  return { ...calm, health: { ...calm.health, isFailing: true } };
+};
+const unreachable = (lastedMs: number): LaneSnapshot =>
+  snapshot({
+    unreachable: {
+      sinceMs: REDIS_NOW - lastedMs,
+      failures: 4,
+      message: 'no',
+      trialAtMs: REDIS_NOW,
+    },
+  });
+const succeeded: Outcome = {
+  kind: 'succeeded',
+  response: { statusCode: 200, requestId: null, body: '{}' },
+  usage: null,
+};
+
+function setUp(oldestMs: () => number | null = () => null) {
+  let nowMs = 1_000_000;
+  const told: [string, CallTimes | null][] = [];
+  const givenUp: number[] = [];
+  const clock = { now: () => 5, monotonic: () => nowMs, sleep: async () => undefined };
+  const slowStart = createSlowStart(64);
+  const gate = createLaneGate(clock, new AbortController().signal);
+  const breaker = createLaneBreaker({
+    laneId: 'lane_1',
+    lanes: {
+      fail: async (_lane, { kind, lastSuccess }) => {
+        told.push([kind, lastSuccess]);
+        return { run: 3, snapshot: snapshot() };
+      },
+      answer: async (_lane, kind, times) => {
+        told.push([kind, times]);
+        return snapshot();
+      },
+    },
+    gate,
+    slowStart,
+    credential: { succeededAtMs: 0, succeededSentAtMs: 0 },
+    inFlight: {
+      oldest: oldestMs,
+      giveUp: (_lane: string, beforeMs: number) => {
+        givenUp.push(beforeMs);
+        return 1;
+      },
+    } as unknown as InFlight,
+    clock,
+    random: () => 0,
+    logger: createLogger('test', 'silent'),
+    atWork: () => 1,
+  });
+  return { breaker, gate, slowStart, told, givenUp, pass: (ms: number) => (nowMs += ms) };
+}
+const times = (sentAtMs: number, tookMs = 100): CallTimes => ({
+  ...{ sentAtMs, tookMs, endedAtMs: sentAtMs + tookMs },
+});
+
+describe('what is told', () => {
+  it('is no single success while the lane is well, and the last one every few seconds', async () => {
+    const { breaker, told } = setUp();
+    breaker.take(snapshot());
+    for (let call = 1; call <= 50; call += 1) breaker.heard(succeeded, times(call, call), true);
+    expect(told).toEqual([]);
+    await breaker.watch();
+    // The latest sending, and the slowest of them.
+    expect(told).toEqual([['success', { sentAtMs: 50, endedAtMs: 100, tookMs: 50 }]]);
+    await breaker.watch();
+    expect(told).toHaveLength(1);
+  });
+
+  it('is a success at once while calls fail, and four a second after that', () => {
+    const { breaker, told, pass } = setUp();
+    breaker.take(failing());
+    breaker.heard(succeeded, times(1), true);
+    breaker.take(failing());
+    breaker.heard(succeeded, times(2), true);
+    expect(told).toHaveLength(1);
+    pass(250);
+    breaker.heard(succeeded, times(3), true);
+    expect(told).toHaveLength(2);
+  });
+
+  it('is with a failure the last success that this process had', async () => {
+    const { breaker, told } = setUp();
+    breaker.heard(succeeded, times(7), true);
+    expect(await breaker.failed('call', 'no')).toMatchObject({ run: 3, succeededSentAtMs: 7 });
+    expect(told).toEqual([['call', times(7)]]);
+  });
+});
+
+describe('silence', () => {
+  it('is told when the oldest call and the last answer are both older than a slow call by far', async () => {
+    let sentMs = 1_000_000;
+    const { breaker, told, pass } = setUp(() => sentMs);
+    breaker.take(snapshot({}, 2000));
+    pass(29_000);
+    await breaker.watch();
+    expect(told).toEqual([]);
+    pass(2000);
+    await breaker.watch();
+    expect(told.map(([kind]) => kind)).toEqual(['silence']);
+    // Somebody is answered.
+    breaker.heard({ kind: 'aborted', reason: 'handed_off' }, times(1), true);
+    sentMs += 40_000;
+    await breaker.watch();
+    expect(told).toHaveLength(1);
+  });
+
+  it('is none while nobody knows how long a call takes', async () => {
+    const { breaker, told, pass } = setUp(() => 0);
+    breaker.take(snapshot({}, 0));
+    pass(3_600_000);
+    await breaker.watch();
+    expect(told).toEqual([]);
+  });
+});
+
+describe('a breaker that closes', () => {
+  it('starts slowly, and gives up calls from before once others have come back', async () => {
+    const { breaker, slowStart, givenUp, pass } = setUp(() => 1_000_000);
+    breaker.take(unreachable(60_000));
+    pass(60_000);
+    breaker.take(snapshot());
+    expect(slowStart.room).toBe(2);
+    await breaker.watch();
+    expect(givenUp).toEqual([]);
+    pass(1000);
+    breaker.heard(succeeded, times(1), true);
+    await breaker.watch();
+    expect(givenUp).toEqual([1_031_000]);
+  });
+
+  it('holds the gate shut while it is open, and lets one trial through when it is due', async () => {
+    const { breaker, gate } = setUp();
+    breaker.take(unreachable(5000));
+    expect(gate.closed).toMatchObject({ probeDue: true });
+    expect(await gate.admit()).toEqual({ kind: 'not_now' });
+    gate.startProbe();
+    expect(await gate.admit()).toEqual({ kind: 'admitted', isProbe: true });
+    breaker.take(snapshot());
+    expect(gate.closed).toBeNull();
+  });
+});
+
+describe('the numbers', () => {
+  it.each([
+    [0, 4],
+    [1, 4],
+    [2, 6],
+    [3, 9],
+    [4, 10],
+    [64, 10],
+  ])('with %d jobs at work %d failures in a row open the breaker', (atWork, failures) => {
+    expect(failuresToOpen(atWork)).toBe(failures);
+  });
+
+  it('take a lane for silent after half a minute, or four slow calls', () => {
+    expect([0, 500, 10_000, 60_000].map(silenceMs)).toEqual([null, 30_000, 40_000, 240_000]);
+  });
+
+  it('give a trial the time of a slow call, and more the longer the outage lasts', () => {
+    expect(trialTimeoutMs(2000, 10_000)).toBe(30_000);
+    expect(trialTimeoutMs(60_000, 10_000)).toBe(180_000);
+    expect(trialTimeoutMs(2000, 36_000_000)).toBe(600_000);
+    expect(trialTimeoutMs(0, 1000)).toBe(60_000);
+    expect(trialTimeoutMs(0, 3_600_000)).toBe(1_800_000);
+  });
+});
