@@ -31,7 +31,7 @@ function progressOf({ status, request_counts: counts }: ListedBatch): string {
   return `${count(done)} of ${count(total)}, ${Math.floor((done / total) * 100)} %`;
 }
 
-export function whyText({ reason, message, until }: WaitingView, nowMs: number): string {
+function whyText({ reason, message, until }: WaitingView, nowMs: number): string {
   const end = until === null ? '' : ` (until ${clockTime(until * 1000, nowMs)})`;
   return `${message === '' ? reason : message}${end}`;
 }

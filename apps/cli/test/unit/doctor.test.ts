@@ -14,7 +14,7 @@ import {
   judgeWorkers,
   type LaneLook,
 } from '../../src/doctor/check-work.ts';
-import { isDead } from '../../src/doctor/lost-deliveries.ts';
+import { isDead, judgeDeliveries } from '../../src/doctor/lost-deliveries.ts';
 import { reportLines, reportOf } from '../../src/doctor/report.ts';
 import { batchView } from '../support/batches.ts';
 
@@ -295,4 +295,16 @@ test('batches that wait: a fault is one, what was meant is not', () => {
     state: 'note',
     remedy: expect.stringMatching(/^Resume it: nightshift resume batch_/),
   });
+});
+
+test('deliveries that were put back are told, and are no fault any more', () => {
+  expect(judgeDeliveries({ open: 1204, redelivered: 0 })).toMatchObject({
+    state: 'ok',
+    message: '1,204 jobs are open, each in a queue or on its way to one',
+  });
+  const report = reportOf([judgeDeliveries({ open: 3, redelivered: 1 })]);
+  expect(report).toMatchObject({ ok: true, cause: null });
+  expect(report.summary).toMatch(
+    /^Nothing is wrong\. 1 job stood in no queue any more .* into theirs\.$/,
+  );
 });

@@ -10,7 +10,9 @@ async function* linesOf(lines: readonly string[]): AsyncGenerator<string, void, 
   yield* lines;
 }
 async function merged(before: readonly string[], again: readonly string[]): Promise<string[]> {
-  return await Array.fromAsync(mergeRetry(linesOf(before), linesOf(again), 'batch_2'));
+  const result: string[] = [];
+  for await (const one of mergeRetry(linesOf(before), linesOf(again), 'batch_2')) result.push(one);
+  return result;
 }
 
 test('a retry of any of the lines takes their places, and the order stays', async () => {
