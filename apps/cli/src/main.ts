@@ -1,4 +1,5 @@
 import { SettingError } from '@nightshift/shared/config';
+import { versionText } from './version.ts';
 import { readSwitches, usageText, UsageError } from './flags.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,6 +49,30 @@ const commands: Readonly<Record<string, Entry>> = {
     about: 'does again what failed in a batch',
     load: async () => (await import('./bulk/commands/retry.ts')).runRetry,
   },
+  list: {
+    about: 'lists batches, and what each waits for',
+    load: async () => (await import('./bulk/commands/list.ts')).runList,
+  },
+  lanes: {
+    about: 'lists lanes, and why each stands still',
+    load: async () => (await import('./bulk/commands/lanes.ts')).runLanes,
+  },
+  workers: {
+    about: 'lists worker processes',
+    load: async () => (await import('./bulk/commands/workers.ts')).runWorkers,
+  },
+  pause: {
+    about: 'pauses a batch or a lane',
+    load: async () => (await import('./bulk/commands/pause.ts')).runPause,
+  },
+  resume: {
+    about: 'resumes a batch or a lane',
+    load: async () => (await import('./bulk/commands/resume.ts')).runResume,
+  },
+  doctor: {
+    about: 'checks the set-up, names what is wrong and what helps',
+    load: async () => (await import('./doctor/command.ts')).runDoctor,
+  },
   api: {
     about: 'one API process',
     load: async () => withoutFlags('api', API, (await import('@nightshift/api')).runApi),
@@ -75,8 +100,9 @@ const [name = 'help', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {
   const list = Object.entries(commands).map(([word, { about }]) => `  ${word.padEnd(12)}${about}`);
-  const usage = `usage: nightshift <command>\n\n${list.join('\n')}\n\nnightshift <command> --help tells more of each.`;
+  const usage = `usage: nightshift <command>\n\n${list.join('\n')}\n\nnightshift <command> --help tells more of each, nightshift --version which this is.`;
   if (name === 'help' || name === '--help' || name === '-h') console.log(usage);
+  else if (name === '--version' || name === '-v') console.log(versionText());
   else {
     console.error(
       `nightshift: command must be one of ${Object.keys(commands).join(', ')}, got ${JSON.stringify(name)}`,

@@ -2,7 +2,7 @@ import { parseEnvironment, SettingError } from '@nightshift/shared/config';
 import { z } from 'zod';
 import type { BlobStore } from './blob-store.ts';
 import { openDiskStore } from './disk/disk-store.ts';
-import { parseBlobLocation } from './location.ts';
+import { parseBlobLocation, type BlobLocation } from './location.ts';
 import type { S3Settings } from './s3/client.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,11 +42,16 @@ export async function openBlobStore(given: string, environment: Environment): Pr
  * @throws as openBlobStore
  */
 export async function openConfiguredBlobs(environment: Environment): Promise<BlobStore> {
+  return await openBlobStore(configuredBlobs(environment), environment);
+}
+
+/** Where that store is. @throws SettingError */
+export const configuredLocation = (environment: Environment): BlobLocation =>
+  parseBlobLocation(configuredBlobs(environment));
+
+function configuredBlobs(environment: Environment): string {
   const dataDir = environment['NIGHTSHIFT_DATA_DIR'] || './data';
-  return await openBlobStore(
-    environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`,
-    environment,
-  );
+  return environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`;
 }
 
 /** @throws SettingError */

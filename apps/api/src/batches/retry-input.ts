@@ -15,12 +15,12 @@ export async function chooseFailed(
   batch: Batch,
   filter: NonNullable<RetryBatch>['filter'],
 ): Promise<Chosen> {
-  const code = filter?.error_code ?? null;
+  const wanted = filter?.error_code == null ? null : new Set([filter.error_code].flat());
   const only = filter?.custom_ids == null ? null : new Set(filter.custom_ids);
   const chosen = createCustomIds();
   let count = 0;
   for await (const { customId, codes } of readFailures(blobs, batch)) {
-    if (code !== null && !codes.includes(code)) continue;
+    if (wanted !== null && !codes.some((code) => wanted.has(code))) continue;
     if (only !== null && !only.has(customId)) continue;
     count += 1;
     chosen.firstLine(customId, count);

@@ -325,6 +325,7 @@ describe('POST /v1/batches/ID/retry', () => {
     ['all that failed', {}, [0, 2, 3, 5]],
     ['one code', { filter: { error_code: 'batch_expired' } }, [2, 5]],
     ['a type', { filter: { error_code: 'kind' } }, [0]],
+    ['several codes', { filter: { error_code: ['kind', 'batch_expired'] } }, [0, 2, 5]],
     ['a status', { filter: { error_code: 'http_500' } }, [3]],
     ['ids, never those that succeeded', { filter: { custom_ids: ['c-1', 'c-0', 'c-5'] } }, [0, 5]],
     ['both', { filter: { custom_ids: ['c-0', 'c-5'], error_code: 'batch_expired' } }, [5]],

@@ -4,16 +4,26 @@ import {
   batchErrorsSchema,
   batchSchema,
   laneListSchema,
+  laneSchema,
   type BatchDryRun,
   type BatchErrors,
   type BatchView,
   type LaneView,
 } from '@nightshift/shared/http';
+import {
+  batchPageSchema,
+  workerListSchema,
+  type BatchPageView,
+  type WorkerView,
+} from './operator-views.ts';
 import type { Server } from './server.ts';
 
 /** The body of `POST /v1/batches`. */
 export type BatchFields = Readonly<Record<string, unknown>>;
-type RetryFilter = { error_code?: string; custom_ids?: readonly string[] };
+export type RetryFilter = {
+  error_code?: string | readonly string[];
+  custom_ids?: readonly string[];
+};
 
 export interface Accepted {
   batch: BatchView;
@@ -43,7 +53,13 @@ export interface BulkClient {
   create(fields: BatchFields, idempotencyKey: string): Promise<Accepted>;
   dryRun(fields: BatchFields): Promise<BatchDryRun>;
   batch(id: string): Promise<BatchView>;
+  /** A page, newest first. */
+  batches(limit: number, after: string | null): Promise<BatchPageView>;
   lanes(): Promise<LaneView[]>;
+  /** Null when the API is too old to tell. */
+  workers(): Promise<WorkerView[] | null>;
+  changeBatch(id: string, verb: 'pause' | 'resume'): Promise<BatchView>;
+  changeLane(id: string, verb: 'pause' | 'resume'): Promise<LaneView>;
   errors(id: string): Promise<BatchErrors>;
   cancel(id: string): Promise<BatchView>;
   retry(id: string, filter: RetryFilter | null, idempotencyKey: string): Promise<BatchView>;
@@ -96,7 +112,23 @@ export function createBulkClient({ url, apiKey }: Server, signal: AbortSignal): 
     },
     dryRun: async (fields) => batchDryRunSchema.parse(await post('/batches?dry_run=true', fields)),
     batch: async (id) => batchSchema.parse(await get(`/batches/${encodeURIComponent(id)}`)),
+    batches: async (limit, after) => {
+      const query = { limit, ...(after !== null && { after }) };
+      return batchPageSchema.parse(await sdk.get<unknown>('/batches', { signal, query }));
+    },
     lanes: async () => laneListSchema.parse(await get('/lanes')).data,
+    workers: async () => {
+      try {
+        return workerListSchema.parse(await get('/workers')).data;
+      } catch (error) {
+        if (error instanceof OpenAI.APIError && error.status === 404) return null;
+        throw error;
+      }
+    },
+    changeBatch: async (id, verb) =>
+      batchSchema.parse(await post(`/batches/${encodeURIComponent(id)}/${verb}`, undefined)),
+    changeLane: async (id, verb) =>
+      laneSchema.parse(await post(`/lanes/${encodeURIComponent(id)}/${verb}`, undefined)),
     errors: async (id) =>
       batchErrorsSchema.parse(await get(`/batches/${encodeURIComponent(id)}/errors`)),
     cancel: async (id) =>

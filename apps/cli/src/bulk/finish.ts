@@ -1,7 +1,8 @@
 import type { BatchView } from '@nightshift/shared/http';
 import { count, duration, money } from './format.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
-import { commandFor } from './reattach.ts';
+import { adviceOn } from './advice.ts';
+import { commandFor, commandToWrite, rowsOf, shellWord } from './reattach.ts';
 import { writeResults, type Output } from './output/write-results.ts';
 import type { Session } from './session.ts';
 
@@ -16,7 +17,7 @@ export async function finishBatch(
 ): Promise<number> {
   const { self, line, say, stdout } = session;
   if (output !== null && batch.status !== 'failed') {
-    const again = commandFor(self, ['results', batch.id], line, output.joined?.source.path ?? null);
+    const again = commandToWrite(self, ['results', batch.id], line, output);
     session.onInterrupt(`Stopped; ${batch.id} has ended, and its results are there:\n  ${again}`);
     await writeResults(session, batch.id, output);
   }
@@ -26,7 +27,7 @@ export async function finishBatch(
   if (exitCode === exitCodes.success) say(summary);
   else console.error(summary);
   if (batch.request_counts.failed > 0 && batch.status !== 'failed')
-    await tellFailures(session, batch);
+    await tellFailures(session, batch, output);
   if (output !== null && output.target.name !== '-' && batch.status !== 'failed') {
     say(`Results: ${output.target.name}`);
   }
@@ -58,15 +59,31 @@ export function problemsOf({ errors }: BatchView): string[] {
 }
 
 async function tellFailures(
-  { client, patience, say, self, line }: Session,
+  session: Session,
   { id }: BatchView,
+  output: Output | null,
 ): Promise<void> {
+  const { client, patience, say } = session;
   const { data } = await patience.with(async () => await client.errors(id));
   for (const { count: times, code, status_code: status, message } of data.slice(0, MOST_GROUPS)) {
     const what = status === null ? code : `${status} ${code}`;
     say(`  ${count(times)} × ${what}: ${message.replaceAll(/\p{Cc}+/gu, ' ')}`);
   }
   if (data.length > MOST_GROUPS) say(`  and ${data.length - MOST_GROUPS} more kinds of errors`);
-  const url = line.one('url');
-  say(`Do only these again: ${self} retry ${id}${url === undefined ? '' : ` --url ${url}`}`);
+  const { changes, retryable, failed, retryCodes } = adviceOn(data);
+  for (const change of changes) say(change);
+  if (retryable === 0) return;
+  const command = retryCommand(session, id, output);
+  if (retryable === failed) say(`Do only these again: ${command}`);
+  else {
+    const codes = retryCodes.map((code) => `--error-code ${shellWord(code)}`).join(' ');
+    say(`Do the other ${count(retryable)} again: ${command} ${codes}`);
+  }
+}
+
+/** With the same output, which is then replaced by one that holds what succeeded before and the results of the retry. */
+function retryCommand({ self, line }: Session, id: string, output: Output | null): string {
+  const command = commandFor(self, ['retry', id], line, rowsOf(output));
+  const isFile = output !== null && output.target.name !== '-';
+  return isFile && !line.has('force') ? `${command} --force` : command;
 }

@@ -22,6 +22,14 @@ export function money(usd: number): string {
   return `$${usd.toFixed(Math.max(2, digits))}`;
 }
 
+/** Decimal, with three digits: `812 B`, `64.0 MB`, `1.20 TB`. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
+  const scaled = value / 1000 ** power;
+  return `${power === 0 ? Math.round(scaled) : scaled.toPrecision(3)} ${units[power]}`;
+}
+
 /** `8 s`, `4 min 10 s`, `7 h 05 min`, `2 d 3 h`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -1,5 +1,6 @@
 import type { CommandLine } from './command-line.ts';
 import { tableOptions } from './input/plan.ts';
+import type { Output } from './output/write-results.ts';
 
 /** Flags that a command to copy must repeat, because nothing else knows them. */
 const KEPT = ['output', 'output-format', 'force', 'url', 'every', 'quiet', 'json'] as const;
@@ -22,6 +23,24 @@ export function commandFor(
   });
   const joined = rows === null ? [] : ['--input', rows];
   return [self, ...words, ...flags, ...joined].map(shellWord).join(' ');
+}
+
+/** The same for a command that writes where this one was to write, beside the same rows. */
+export function commandToWrite(
+  self: string,
+  words: readonly string[],
+  line: CommandLine,
+  output: Output | null,
+): string {
+  const command = commandFor(self, words, line, rowsOf(output));
+  return output?.isMerged === true ? `${command} --merged` : command;
+}
+
+/** The file whose rows stand beside the answers; null also when it came through a pipe and is gone afterwards. */
+export function rowsOf(output: Output | null): string | null {
+  if (output === null || output.joined === null || output.format === 'jsonl') return null;
+  const { name, path } = output.joined.source;
+  return name === path ? path : null;
 }
 
 /** Quoted, if a shell would take it for anything but itself. */

@@ -20,6 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a command for bulk runs has at hand. */
 export interface Session {
+  environment: Environment;
   line: CommandLine;
   server: Server;
   client: BulkClient;
@@ -78,6 +79,7 @@ export function bulkCommand(
     const { signal } = stop;
     let atInterrupt = 'Stopped; nothing was submitted.';
     const session: Session = {
+      environment,
       line,
       server,
       client: createBulkClient(server, signal),

@@ -13,12 +13,12 @@ export type Trouble =
 export function troubleOf(error: unknown): Trouble | null {
   if (error instanceof OpenAI.APIUserAbortError) return null;
   if (error instanceof OpenAI.APIConnectionError) {
-    return { kind: 'unreachable', reason: causeOf(error) };
+    return { kind: 'unreachable', reason: reasonOf(error) };
   }
   if (error instanceof OpenAI.APIError) return troubleOfAnswer(error);
   // A body that ends too early comes from below the SDK.
   const isCut = error instanceof TypeError && /terminated|fetch failed/.test(error.message);
-  return isCut ? { kind: 'unreachable', reason: causeOf(error) } : null;
+  return isCut ? { kind: 'unreachable', reason: reasonOf(error) } : null;
 }
 
 function troubleOfAnswer({
@@ -49,7 +49,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** The innermost reason that has a name. */
-function causeOf(error: Error): string {
+export function reasonOf(error: Error): string {
   let reason = error.message.replace(/\.$/, '');
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as NodeJS.ErrnoException;

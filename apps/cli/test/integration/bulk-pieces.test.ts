@@ -1,4 +1,4 @@
-import { writeFileSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Stack } from '@nightshift/local';
@@ -63,13 +63,59 @@ test('submit prints the id alone; watch, results and retry take it', async () =>
       .toSorted(),
   ).toEqual(['q-2', 'q-7']);
 
-  const retried = await nightshift('retry', id, '--custom-id', 'q-7', '-o', 'again.csv');
+  const args = ['retry', id, '--custom-id', 'q-7', '--alone', '-o', 'again.csv'];
+  const retried = await nightshift(...args);
   expect(retried).toMatchObject({ code: 3, stdout: expect.stringMatching(/^batch_\w{32}\n$/) });
   expect(read('again.csv')).toMatch(/^custom_id,answer,error,.*\r\nq-7,,"?400: [^\n]*\r\n$/);
   expect(await nightshift('retry', id, '--error-code', 'nothing')).toMatchObject({
     code: 1,
     stderr: "nightshift retry: Invalid 'filter': no failed request matches it.\n",
   });
+});
+
+test('the output of a retry is whole, over several of them, and says what cannot succeed', async () => {
+  const ids = idsUpTo(8);
+  const models: Record<string, string> = {
+    'q-1': 'sim-400-once--one',
+    'q-3': 'sim-400-x2--two',
+    'q-4': 'sim-404',
+    'q-6': 'sim-400-once--three',
+  };
+  const { data, nightshift, read } = setUp({ 'in.jsonl': requestFile(ids, (id) => models[id]) });
+  const failedIn = (name: string): string[] =>
+    resultsOf(read(name))
+      .filter(({ response }) => response?.status_code !== 200)
+      .map(({ custom_id: customId }) => customId);
+
+  const first = await nightshift('run', 'in.jsonl', '-o', 'out.jsonl');
+  expect(first.code).toBe(3);
+  expect(failedIn('out.jsonl')).toEqual(['q-1', 'q-3', 'q-4', 'q-6']);
+  expect(first.stderr).toMatch(/^\d would fail again: .* and submit them anew\.$/m);
+  expect(first.stderr).not.toContain(' retry ');
+  const [id = ''] = /batch_\w{32}/.exec(first.stderr) ?? [];
+
+  const second = await nightshift('retry', id, '-o', 'out.jsonl', '--force');
+  expect(second.code).toBe(3);
+  const retryId = second.stdout.trim();
+  expect(resultsOf(read('out.jsonl')).map(({ custom_id: customId }) => customId)).toEqual(ids);
+  expect(failedIn('out.jsonl')).toEqual(['q-3', 'q-4']);
+
+  expect((await nightshift('retry', retryId, '-o', 'last.csv')).code).toBe(3);
+  const rows = read('last.csv').trimEnd().split('\r\n');
+  expect(rows.map((row) => row.split(',')[0])).toEqual(['custom_id', ...ids]);
+  expect(rows.filter((row) => /^q-\d,,/.test(row))).toEqual([
+    expect.stringMatching(/^q-4,,"?404: /),
+  ]);
+  // The retry by itself, and with what it retries.
+  expect(resultsOf(await data('results', retryId))).toHaveLength(4);
+  expect(resultsOf(await data('results', retryId, '--merged', '-o', '-'))).toHaveLength(8);
+}, 60_000);
+
+test('run --dry-run tells what it would come to, and writes nothing', async () => {
+  const { data, cwd } = setUp({ 'in.jsonl': requestFile(idsUpTo(3)) });
+  const text = await data('run', 'in.jsonl', '-o', 'out.jsonl', '--dry-run');
+  expect(text).toMatch(/^requests +3\n[^]*Nothing was started\.\n$/);
+  expect(readdirSync(cwd)).toEqual(['in.jsonl']);
 });
 
 test('cancel stops a batch, whose results then say so', async () => {

@@ -7,3 +7,4 @@ export {
   type LaneQueues,
   type QueueCounts,
 } from './lane-queues.ts';
+export { createRedelivery, type RedeliveryResult } from './redelivery.ts';

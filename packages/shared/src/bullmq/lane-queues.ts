@@ -123,6 +123,35 @@ export function createLaneQueues({
       };
     },
 
+    /** Every delivery that stands in a lane's queues or is called, those in bundles too. */
+    deliveries: async (laneId: string): Promise<Set<string>> => {
+      const found = new Set<string>();
+      for (const priority of priorities) {
+        const queue = queueOf(laneId, priority);
+        // In one transaction: an entry that moves from one list to another must not be missed.
+        const lists = await redis
+          .multi()
+          .lrange(queue.toKey('wait'), 0, -1)
+          .lrange(queue.toKey('paused'), 0, -1)
+          .lrange(queue.toKey('active'), 0, -1)
+          .zrange(queue.toKey('prioritized'), '0', '-1')
+          .zrange(queue.toKey('delayed'), '0', '-1')
+          .exec();
+        const entries = (lists ?? []).flatMap(([, ids]) => ids as string[]);
+        for (let from = 0; from < entries.length; from += MOST_AT_ONCE) {
+          const page = entries.slice(from, from + MOST_AT_ONCE);
+          await Promise.all(
+            page.map(async (id) => {
+              // An entry without its data cannot be called.
+              const data = await redis.hget(queue.toKey(id), 'data');
+              for (const one of data === null ? [] : deliveriesOf(id, data)) found.add(one);
+            }),
+          );
+        }
+      }
+      return found;
+    },
+
     /** Puts the deliveries that a dead BullMQ worker holds back to the head of their queue. Resolves to how many. */
     returnHeldBy: async (
       laneId: string,
@@ -158,6 +187,12 @@ function dataOf({ deliveryId, tenant, tokens, others }: Delivery): DeliveryData 
   }
   const all = [{ deliveryId, tokens }, ...others];
   return { v: 1, tenant, bundle: all.map((each) => [each.deliveryId, each.tokens]) };
+}
+
+/** The deliveries that a queue's entry stands for, by its data. */
+function deliveriesOf(id: string, data: string): string[] {
+  const { bundle } = JSON.parse(data) as DeliveryData;
+  return bundle === undefined ? [id] : bundle.map(([deliveryId]) => deliveryId);
 }
 
 /** How many deliveries a list of a queue holds, of which these are the first entries. */

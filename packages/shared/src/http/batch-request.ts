@@ -102,12 +102,17 @@ export const batchResultsQuerySchema = z.strictObject({
 });
 export type BatchResultsQuery = z.infer<typeof batchResultsQuerySchema>;
 
+const errorCode = z.string().min(1).max(256);
+
 /** The body of `POST /v1/batches/ID/retry`. */
 export const retryBatchSchema = z
   .strictObject({
     filter: z
       .strictObject({
-        error_code: z.string().min(1).max(256).nullish(),
+        error_code: z
+          .union([errorCode, z.array(errorCode).min(1).max(100)])
+          .nullish()
+          .describe('one, or several'),
         custom_ids: z.array(z.string().max(1024)).min(1).max(50_000).nullish(),
       })
       .nullish(),

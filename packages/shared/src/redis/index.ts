@@ -72,6 +72,7 @@ export {
 } from './upload-store.ts';
 export { createFairShare, type FairShare } from './fair-share.ts';
 export { gatherMoves, type Values } from './gather-moves.ts';
+export { inspectRedis, type RedisReport } from './inspect.ts';
 export { createKeys, type Keys } from './keys.ts';
 export { createLaneStore, type CallTimes, type LaneCalls, type LaneStore } from './lane-store.ts';
 export { defineScript } from './script.ts';

@@ -13,6 +13,7 @@ const names = [
   'cancel-job',
   'expire-job',
   'take-due',
+  'redeliver-jobs',
   'list-jobs',
   'register-lane',
   'read-lane',

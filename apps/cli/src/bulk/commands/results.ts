@@ -4,7 +4,13 @@ import { CommandError, exitCodes } from '../exit-codes.ts';
 import { count } from '../format.ts';
 import { problemsOf } from '../finish.ts';
 import { tableOptions } from '../input/plan.ts';
-import { inputOption, outputOptions, readOutput, writeResults } from '../output/write-results.ts';
+import {
+  inputOption,
+  mergedOption,
+  outputOptions,
+  readOutput,
+  writeResults,
+} from '../output/write-results.ts';
 import { serverOptions } from '../server.ts';
 import { bulkCommand, displayOptions } from '../session.ts';
 
@@ -23,6 +29,7 @@ const help = {
         value: 'ORDER',
         about: 'input, or completion: first what succeeded, then what failed',
       },
+      ...mergedOption,
       ...inputOption,
       ...tableOptions,
     },
@@ -36,6 +43,9 @@ export const runResults = bulkCommand(help, async (session) => {
   session.onInterrupt('Stopped; nothing was written.');
   const [id = ''] = line.words;
   const order = readOrder(line.one('order'));
+  if (order === 'completion' && line.has('merged')) {
+    throw new UsageError('--merged is for the order of the input, not for --order completion');
+  }
   const output = await readOutput(session, '-', null, null);
   const batch = await patience.with(async () => await client.batch(id));
   if (batch.status === 'failed') {

@@ -5,10 +5,11 @@ import { count, duration } from '../format.ts';
 import { nameInput } from '../input/read-input.ts';
 import { recipeOptions, tableOptions } from '../input/plan.ts';
 import { outputOptions, readOutput } from '../output/write-results.ts';
-import { commandFor } from '../reattach.ts';
+import { commandToWrite } from '../reattach.ts';
 import { serverOptions } from '../server.ts';
 import { bulkCommand, displayOptions } from '../session.ts';
 import { submitInput } from '../submit-input.ts';
+import { dryRunOption, tellDryRun } from '../tell-dry-run.ts';
 import { watchBatch } from '../watch-batch.ts';
 
 const help = {
@@ -23,6 +24,7 @@ const help = {
     'CSV and plain text': { ...recipeOptions, ...tableOptions },
     Batch: batchOptions,
     'This command': {
+      ...dryRunOption,
       new: { about: 'submit it anew, also if the same run was submitted before' },
       json: { about: 'the settled batch on the standard output, as JSON' },
       ...displayOptions,
@@ -40,11 +42,13 @@ export const runRun = bulkCommand(help, async (session) => {
   const { line, clock, say, self } = session;
   const fields = readBatchFields(line, clock.now());
   const named = nameInput(line);
+  const isDryRun = line.has('dry-run');
   // Looked at before the input, which may take a while.
-  const output = await readOutput(session, '-', named.name, named.rows);
+  const output = isDryRun ? null : await readOutput(session, '-', named.name, named.rows);
   const place = line.one('output') ?? '-';
   try {
     const input = await named.prepare(session.signal);
+    if (isDryRun) return await tellDryRun(session, input, fields);
     session.onInterrupt('Stopped; the same command, given again, goes on from here.');
     say(`${input.filename}: ${count(input.requests)} requests for ${input.endpoint}`);
     const { batch, isReplay } = await submitInput(
@@ -55,8 +59,7 @@ export const runRun = bulkCommand(help, async (session) => {
         ? { kind: 'new' }
         : { kind: 'derived', output: place === '-' ? '-' : resolve(place) },
     );
-    const joins = output?.format !== 'jsonl' && named.rows !== null && named.isFile;
-    const again = commandFor(self, ['watch', batch.id], line, joins ? named.name : null);
+    const again = commandToWrite(self, ['watch', batch.id], line, output);
     session.onInterrupt(`Detached; ${batch.id} goes on. To come back to it:\n  ${again}`);
     say(
       isReplay

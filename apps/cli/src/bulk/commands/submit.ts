@@ -1,5 +1,4 @@
 import { batchOptions, readBatchFields } from '../batch-fields.ts';
-import { dryRunView } from '../dry-run-view.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count } from '../format.ts';
 import { nameInput } from '../input/read-input.ts';
@@ -7,7 +6,8 @@ import { recipeOptions, tableOptions } from '../input/plan.ts';
 import { commandFor } from '../reattach.ts';
 import { serverOptions } from '../server.ts';
 import { bulkCommand, displayOptions } from '../session.ts';
-import { dryRunInput, submitInput } from '../submit-input.ts';
+import { submitInput } from '../submit-input.ts';
+import { dryRunOption, tellDryRun } from '../tell-dry-run.ts';
 
 const { quiet } = displayOptions;
 
@@ -21,7 +21,7 @@ const help = {
     'CSV and plain text': { ...recipeOptions, ...tableOptions },
     Batch: batchOptions,
     'This command': {
-      'dry-run': { about: 'start nothing: say what it would use, cost and take' },
+      ...dryRunOption,
       'idempotency-key': { value: 'KEY', about: 'within 24 hours the same key is the same batch' },
       json: { about: 'the whole batch in place of its id' },
       ...(quiet && { quiet }),
@@ -40,12 +40,7 @@ export const runSubmit = bulkCommand(help, async (session) => {
   const named = nameInput(line);
   try {
     const input = await named.prepare(session.signal);
-    if (line.has('dry-run')) {
-      const dryRun = await dryRunInput(session, input, fields);
-      const text = line.has('json') ? JSON.stringify(dryRun) : dryRunView(dryRun, clock.now());
-      stdout.write(`${text}\n`);
-      return dryRun.valid ? exitCodes.success : exitCodes.usage;
-    }
+    if (line.has('dry-run')) return await tellDryRun(session, input, fields);
     session.onInterrupt('Stopped; perhaps it was submitted.');
     say(`${input.filename}: ${count(input.requests)} requests for ${input.endpoint}`);
     const key = line.one('idempotency-key');

@@ -1,7 +1,7 @@
 import { finishBatch } from '../finish.ts';
 import { tableOptions } from '../input/plan.ts';
-import { inputOption, outputOptions, readOutput } from '../output/write-results.ts';
-import { commandFor } from '../reattach.ts';
+import { inputOption, mergedOption, outputOptions, readOutput } from '../output/write-results.ts';
+import { commandToWrite } from '../reattach.ts';
 import { serverOptions } from '../server.ts';
 import { bulkCommand, displayOptions } from '../session.ts';
 import { watchBatch } from '../watch-batch.ts';
@@ -13,7 +13,7 @@ const help = {
   ],
   words: { least: 1, most: 1, names: 'BATCH' },
   options: {
-    Results: { ...outputOptions, ...inputOption, ...tableOptions },
+    Results: { ...outputOptions, ...mergedOption, ...inputOption, ...tableOptions },
     'This command': {
       json: { about: 'the settled batch on the standard output, as JSON' },
       ...displayOptions,
@@ -30,7 +30,7 @@ export const runWatch = bulkCommand(help, async (session) => {
   const { line, self } = session;
   const [id = ''] = line.words;
   const output = await readOutput(session, null, null, null);
-  const again = commandFor(self, ['watch', id], line, line.one('input') ?? null);
+  const again = commandToWrite(self, ['watch', id], line, output);
   session.onInterrupt(`Detached; ${id} goes on. To come back to it:\n  ${again}`);
   return await finishBatch(session, await watchBatch(id, session), output);
 });

@@ -3,6 +3,7 @@ import { UsageError } from '../../flags.ts';
 import type { OptionTable } from '../command-line.ts';
 import { planRows } from '../input/plan.ts';
 import type { Session } from '../session.ts';
+import { mergedResults, retryChain } from './merge-retries.ts';
 import { linesOf, resultBytes } from './result-lines.ts';
 import { resultTable, type JoinedRows } from './result-table.ts';
 import { targetOf, type Target } from './target.ts';
@@ -29,11 +30,20 @@ export const inputOption: OptionTable = {
   },
 };
 
+/** Of a command that may be given a retry. */
+export const mergedOption: OptionTable = {
+  merged: {
+    about: 'of a retry: all results of the first batch too, each as the last retry left it',
+  },
+};
+
 /** Where results go, and how they look there. */
 export interface Output {
   target: Target;
   format: 'jsonl' | 'csv' | 'tsv';
   joined: JoinedRows | null;
+  /** A retry is written with what it retries, in the order of the first input. */
+  isMerged: boolean;
 }
 
 const FORMATS = ['jsonl', 'csv', 'tsv'] as const;
@@ -50,7 +60,7 @@ export async function readOutput(
 ): Promise<Output | null> {
   const name = line.one('output') ?? given;
   if (name === null) {
-    const stray = ['output-format', 'force', 'input'].find((flag) => line.has(flag));
+    const stray = ['output-format', 'force', 'input', 'merged'].find((flag) => line.has(flag));
     if (stray !== undefined)
       throw new UsageError(`--${stray} is for results: say where they go with -o FILE`);
     return null;
@@ -68,7 +78,7 @@ export async function readOutput(
     throw new UsageError('--input is for results as a table: name an output such as answers.csv');
   }
   const target = await targetOf(name, { force: line.has('force'), input: path ?? input, stdout });
-  return { target, format, joined: rows };
+  return { target, format, joined: rows, isMerged: line.has('merged') };
 }
 
 function formatOf(given: string | undefined, name: string): Output['format'] {
@@ -86,18 +96,37 @@ function formatOf(given: string | undefined, name: string): Output['format'] {
 export async function writeResults(
   session: Session,
   id: string,
-  { target, format, joined }: Output,
+  output: Output,
   order: 'input' | 'completion' = 'input',
 ): Promise<void> {
-  const bytes = resultBytes(id, order, session);
-  const delimiter = format === 'tsv' ? '\t' : null;
-  const content = format === 'jsonl' ? bytes : resultTable(linesOf(bytes), joined, delimiter);
-  const sink = await target.open();
+  const sink = await output.target.open();
   try {
-    for await (const chunk of content) await sink.write(chunk);
+    for await (const chunk of await contentOf(session, id, output, order)) await sink.write(chunk);
     session.signal.throwIfAborted();
     await sink.commit();
   } finally {
     await sink.discard();
   }
+}
+
+async function contentOf(
+  session: Session,
+  id: string,
+  { format, joined, isMerged }: Output,
+  order: 'input' | 'completion',
+): Promise<AsyncIterable<Uint8Array | string>> {
+  const delimiter = format === 'tsv' ? '\t' : null;
+  const chain = isMerged ? await retryChain(id, session) : [id];
+  if (chain.length > 1) {
+    const lines = mergedResults(chain, session);
+    return format === 'jsonl' ? withLineFeeds(lines) : resultTable(lines, joined, delimiter);
+  }
+  const bytes = resultBytes(id, order, session);
+  return format === 'jsonl' ? bytes : resultTable(linesOf(bytes), joined, delimiter);
+}
+
+async function* withLineFeeds(
+  lines: AsyncIterable<string>,
+): AsyncGenerator<string, void, undefined> {
+  for await (const line of lines) yield `${line}\n`;
 }

@@ -1,0 +1,3 @@
+import { changeCommand } from '../pause-resume.ts';
+
+export const runPause = changeCommand('pause');

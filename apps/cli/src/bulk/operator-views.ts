@@ -1,0 +1,44 @@
+import { batchSchema } from '@nightshift/shared/http';
+import { z } from 'zod';
+
+/** Why something stands still. A reason that this command does not know yet is shown as it is. */
+const waitingForSchema = z.object({
+  reason: z.string(),
+  message: z.string(),
+  until: z.number().nullable(),
+});
+export type WaitingView = z.infer<typeof waitingForSchema>;
+
+/** A batch as it is listed; an older API does not tell what it waits for. */
+const listedBatchSchema = batchSchema.extend({ waiting_for: waitingForSchema.nullish() });
+export type ListedBatch = z.infer<typeof listedBatchSchema>;
+
+export const batchPageSchema = z.object({
+  data: z.array(listedBatchSchema),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
+export type BatchPageView = z.infer<typeof batchPageSchema>;
+
+const unixSeconds = z.number().nullable();
+
+const workerSchema = z.object({
+  id: z.string(),
+  object: z.literal('worker'),
+  host: z.string(),
+  pid: z.number(),
+  version: z.string(),
+  started_at: unixSeconds,
+  last_seen_at: unixSeconds,
+  state: z.enum(['alive', 'silent', 'stopping']),
+  slots: z.number(),
+  slots_used: z.number(),
+  /** How many, or which. */
+  lanes: z.union([z.number(), z.array(z.unknown())]),
+});
+export type WorkerView = z.infer<typeof workerSchema>;
+
+export const workerListSchema = z.object({ data: z.array(workerSchema) });
+
+export const laneCountOf = ({ lanes }: WorkerView): number =>
+  typeof lanes === 'number' ? lanes : lanes.length;

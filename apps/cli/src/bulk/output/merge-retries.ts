@@ -1,0 +1,65 @@
+import type { BulkClient } from '../client.ts';
+import { CommandError } from '../exit-codes.ts';
+import type { Patience } from '../patience.ts';
+import { linesOf, resultBytes } from './result-lines.ts';
+import type { ResultLine } from './result.ts';
+
+type Calls = { client: Pick<BulkClient, 'batch' | 'results'>; patience: Patience };
+
+/** A batch and those that it retries, the first one first. */
+export async function retryChain(
+  id: string,
+  { client, patience }: Pick<Calls, 'patience'> & { client: Pick<BulkClient, 'batch'> },
+): Promise<string[]> {
+  const chain: string[] = [];
+  for (let at: string | null = id; at !== null;) {
+    const named: string = at;
+    chain.unshift(named);
+    ({ retry_of: at } = await patience.with(async () => await client.batch(named)));
+  }
+  return chain;
+}
+
+/** The results of the first batch of a chain, in the order of its input, each as its last retry left it. */
+export async function* mergedResults(
+  chain: readonly string[],
+  calls: Calls,
+): AsyncGenerator<string, void, undefined> {
+  const [first = '', ...retries] = chain;
+  const resultsOf = (id: string) => linesOf(resultBytes(id, 'input', calls));
+  let merged = resultsOf(first);
+  for (const id of retries) merged = mergeRetry(merged, resultsOf(id), id);
+  yield* merged;
+}
+
+/**
+ * Results with those of a retry in their places. A retry has some of the lines of the batch that it retries, in the same
+ * order, so both are read side by side and no line is held.
+ * @throws CommandError when the retry has a line that the batch has not
+ */
+export async function* mergeRetry(
+  before: AsyncIterable<string>,
+  again: AsyncGenerator<string, void, undefined>,
+  retryId: string,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    let next = await again.next();
+    for await (const line of before) {
+      if (next.done === true || idOf(next.value) !== idOf(line)) {
+        yield line;
+        continue;
+      }
+      yield next.value;
+      next = await again.next();
+    }
+    if (next.done !== true) {
+      throw new CommandError(
+        `${retryId} has a result for ${JSON.stringify(idOf(next.value))}, which the batch that it retries has not: write its results by themselves, with nightshift results`,
+      );
+    }
+  } finally {
+    await again.return();
+  }
+}
+
+const idOf = (line: string): string => (JSON.parse(line) as ResultLine).custom_id;

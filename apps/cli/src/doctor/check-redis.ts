@@ -1,0 +1,148 @@
+import type { Clock } from '@nightshift/shared/clock';
+import { SettingError } from '@nightshift/shared/config';
+import {
+  checkDurability,
+  inspectRedis,
+  whenReady,
+  type RedisConnection,
+  type RedisReport,
+} from '@nightshift/shared/redis';
+import { bytes, duration } from '../bulk/format.ts';
+import { note, ok, wrong, type Check } from './check.ts';
+
+const READY_WITHIN_MS = 3000;
+/** The API refuses new work above this share of `maxmemory`. */
+const FULL_ABOVE = 0.9;
+const OLDEST = { Redis: 7, Valkey: 7 } as const;
+const SKEW = { noteMs: 2000, wrongMs: 30_000 };
+
+export type RedisLook =
+  | { kind: 'there'; nodes: RedisReport[]; localMs: number; unsafe: string | null }
+  | { kind: 'away'; reason: string };
+
+/** Looks at Redis once. Waits some seconds for it. */
+export async function lookAtRedis(connection: RedisConnection, clock: Clock): Promise<RedisLook> {
+  let reason = `it does not answer within ${duration(READY_WITHIN_MS)}`;
+  const onError = (error: Error): void => {
+    reason = error.message || (error as NodeJS.ErrnoException).code || reason;
+  };
+  connection.on('error', onError);
+  try {
+    await whenReady(connection, AbortSignal.timeout(READY_WITHIN_MS));
+    const nodes = await inspectRedis(connection, () => clock.monotonic());
+    const localMs = clock.now();
+    return { kind: 'there', nodes, localMs, unsafe: await durabilityFault(connection) };
+  } catch (error) {
+    const isTimeout = (error as Error).name === 'TimeoutError';
+    return { kind: 'away', reason: isTimeout ? reason : (error as Error).message };
+  } finally {
+    connection.off('error', onError);
+  }
+}
+
+async function durabilityFault(connection: RedisConnection): Promise<string | null> {
+  try {
+    await checkDurability(connection);
+    return null;
+  } catch (error) {
+    if (error instanceof SettingError) return error.message.replace(/^REDIS_URL: /, '');
+    throw error;
+  }
+}
+
+export interface RedisSettings {
+  /** For people, without a password. */
+  place: string;
+  isRelaxed: boolean;
+  /** REDIS_URL says where it is; else the default was tried. */
+  isGiven: boolean;
+  /** The API says that it has a Redis. */
+  isApiReady: boolean;
+}
+
+/** @returns what a look at Redis means, a check for each thing */
+export function judgeRedis(look: RedisLook, settings: RedisSettings): Check[] {
+  const { place } = settings;
+  if (look.kind === 'away') {
+    if (!settings.isGiven && settings.isApiReady) {
+      const remedy = 'Set REDIS_URL as for the API to have it checked.';
+      const message = `not checked: REDIS_URL is not set, and none answers at ${place}; the API has one elsewhere`;
+      return [note('redis', message, remedy)];
+    }
+    const message = `Redis at ${place} is away: ${look.reason}`;
+    const remedy = settings.isGiven
+      ? 'Start it, or correct REDIS_URL. Accepted work waits; workers go on by themselves when it is back.'
+      : 'Start it, or set REDIS_URL. Accepted work waits; workers go on by themselves when it is back.';
+    return [wrong('redis_away', 'redis', message, remedy)];
+  }
+  const [first] = look.nodes;
+  const about = first === undefined ? 'no master' : `${first.server} ${first.version}`;
+  return [
+    ok('redis', `${place} answers: ${about}`),
+    ...look.nodes.flatMap(judgeVersion),
+    judgeMemory(look.nodes),
+    judgeDurability(look, settings.isRelaxed),
+    judgeClock(look),
+  ];
+}
+
+function judgeVersion({ server, version }: RedisReport): Check[] {
+  const major = Number.parseInt(version, 10);
+  const oldest = server === 'Valkey' ? OLDEST.Valkey : OLDEST.Redis;
+  if (!(major < oldest)) return [];
+  const message = `${server} is ${version}; Nightshift needs ${oldest}.0 or later`;
+  return [wrong('redis_too_old', 'redis', message, 'Upgrade it.')];
+}
+
+function judgeMemory(nodes: readonly RedisReport[]): Check {
+  const use = ({ usedBytes, maxBytes }: RedisReport): number =>
+    maxBytes === 0 ? 0 : usedBytes / maxBytes;
+  const fullest = nodes.toSorted((a, b) => use(b) - use(a))[0];
+  if (fullest === undefined) return note('redis memory', 'not known');
+  const { usedBytes, maxBytes } = fullest;
+  if (maxBytes === 0) return ok('redis memory', `${bytes(usedBytes)} used, no maxmemory`);
+  const figures = `${bytes(usedBytes)} of ${bytes(maxBytes)} used`;
+  if (use(fullest) <= FULL_ABOVE) return ok('redis memory', figures);
+  return wrong(
+    'redis_full',
+    'redis memory',
+    `Redis is full: ${figures}, and new work is refused above ${FULL_ABOVE * 100} %`,
+    'Raise its maxmemory. What was accepted goes on and frees room as its retention ends.',
+  );
+}
+
+function judgeDurability(
+  { nodes, unsafe }: Extract<RedisLook, { kind: 'there' }>,
+  isRelaxed: boolean,
+): Check {
+  const failing = nodes.find(({ writeError }) => writeError !== null);
+  if (failing !== undefined) {
+    const message = `Redis cannot keep what it acknowledges: ${failing.writeError}`;
+    return wrong('redis_not_durable', 'redis on disk', message, 'Make room on its disk.');
+  }
+  if (unsafe === null) {
+    return ok('redis on disk', 'append-only file, fsynced before every answer; no eviction');
+  }
+  if (isRelaxed) return note('redis on disk', `DURABILITY=relaxed: ${unsafe.split('. ')[0]}`);
+  const [fault = '', ...remedy] = unsafe.split('. ');
+  return wrong(
+    'redis_not_durable',
+    'redis on disk',
+    `Redis is not durable: ${fault}`,
+    remedy.join('. '),
+  );
+}
+
+function judgeClock({ nodes, localMs }: Extract<RedisLook, { kind: 'there' }>): Check {
+  const skews = nodes.map(({ nowMs, tookMs }) => Math.max(0, Math.abs(nowMs - localMs) - tookMs));
+  return judgeSkew('clock', Math.max(0, ...skews), 'the clock of Redis');
+}
+
+export function judgeSkew(name: string, skewMs: number, whose: string): Check {
+  if (skewMs <= SKEW.noteMs) return ok(name, `as ${whose}`);
+  const message = `This machine's clock and ${whose} differ by ${duration(skewMs)}`;
+  const remedy = 'Let both follow a time server (NTP).';
+  return skewMs > SKEW.wrongMs
+    ? wrong('clock', name, message, remedy)
+    : note(name, message, remedy);
+}

@@ -1,0 +1,53 @@
+import { Cluster, type Redis } from 'ioredis';
+import type { RedisConnection } from './connect.ts';
+
+/** What a Redis says of itself; of a cluster one for each master. */
+export interface RedisReport {
+  /** `Redis` or `Valkey`. */
+  server: string;
+  version: string;
+  usedBytes: number;
+  /** 0 without a limit. */
+  maxBytes: number;
+  /** Null while its append-only file is written without errors. */
+  writeError: string | null;
+  /** Its clock. */
+  nowMs: number;
+  /** How long it took to say that: its clock is known no better. */
+  tookMs: number;
+}
+
+/** @param monotonic milliseconds, as of the caller's clock */
+export async function inspectRedis(
+  connection: RedisConnection,
+  monotonic: () => number,
+): Promise<RedisReport[]> {
+  const nodes: Redis[] = connection instanceof Cluster ? connection.nodes('master') : [connection];
+  return await Promise.all(
+    nodes.map(async (node) => {
+      const info = await node.info();
+      const startedMs = monotonic();
+      const [seconds, micros] = await node.time();
+      const nowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+      return { ...parseInfo(info), nowMs, tookMs: monotonic() - startedMs };
+    }),
+  );
+}
+
+/** The answer of `INFO`. */
+export function parseInfo(info: string): Omit<RedisReport, 'nowMs' | 'tookMs'> {
+  const read = (name: string): string | null =>
+    new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
+  const valkey = read('valkey_version');
+  const status = read('aof_last_write_status');
+  return {
+    server: valkey === null ? 'Redis' : 'Valkey',
+    version: valkey ?? read('redis_version') ?? 'unknown',
+    usedBytes: Number(read('used_memory') ?? 0),
+    maxBytes: Number(read('maxmemory') ?? 0),
+    writeError:
+      status === null || status === 'ok'
+        ? null
+        : `the last write of its append-only file failed (${status})`,
+  };
+}
