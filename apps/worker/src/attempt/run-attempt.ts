@@ -1,5 +1,6 @@
 import type { Configuration } from '@nightshift/shared/config';
 import type { Clock } from '@nightshift/shared/clock';
+import type { Endpoint } from '@nightshift/shared/job';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import { costUsd, findPrice } from '@nightshift/shared/usage';
@@ -39,7 +40,12 @@ export interface AttemptDependencies {
   random: () => number;
   workerId: string;
   logger: Logger;
-  onOutcome?: (laneId: string, outcome: Outcome['kind'], durationMs: number) => void;
+  onOutcome?: (
+    laneId: string,
+    outcome: Outcome['kind'],
+    durationMs: number,
+    answer: { endpoint: Endpoint; outputTokens: number | null },
+  ) => void;
 }
 
 export interface DeliveryToRun {
@@ -99,7 +105,10 @@ export async function runAttempt(
     const outcome = classify(answer, abortReason, clock.now());
     heard = outcome.kind;
     reservation.heard(outcome, answer);
-    dependencies.onOutcome?.(lane.laneId, outcome.kind, clock.monotonic() - startedMs);
+    dependencies.onOutcome?.(lane.laneId, outcome.kind, clock.monotonic() - startedMs, {
+      endpoint: claim.endpoint,
+      outputTokens: outcome.kind === 'succeeded' ? (outcome.usage?.outputTokens ?? null) : null,
+    });
 
     // Decide.
     const step = decide(

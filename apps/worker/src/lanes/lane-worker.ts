@@ -8,7 +8,13 @@ import {
   type TokenCounts,
 } from '@nightshift/shared/job';
 import type { Lane, LaneState } from '@nightshift/shared/lane';
-import type { Keys, LaneCalls, LaneStore, RedisConnection } from '@nightshift/shared/redis';
+import type {
+  Keys,
+  LaneCalls,
+  LaneNote,
+  LaneStore,
+  RedisConnection,
+} from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
 import {
   runAttempt,
@@ -21,6 +27,7 @@ import { SHORT_WAIT_MS, type LanePacer, type Pass } from '../pacing/lane-pacer.t
 import type { TokenNeeds } from '../pacing/token-needs.ts';
 import type { Provider } from '../provider/index.ts';
 import { createIntake, type DeliveryStage, type Intake } from './intake.ts';
+import { createLaneDiary } from './lane-diary.ts';
 import { createLaneGate } from './lane-gate.ts';
 import { createReservation } from './reservation.ts';
 import type { Slots } from './slots.ts';
@@ -66,6 +73,8 @@ export interface LaneWorker {
   rebalance(): void;
   /** Calls and refusals since the last time. */
   takeCalls(): LaneCalls;
+  /** What to add to the lane's history; null when there is nothing. */
+  takeNote(): LaneNote | null;
   /** Takes and calls no more; what is called comes back. */
   pause(): void;
   close(): Promise<void>;
@@ -91,6 +100,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   };
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
+  const diary = createLaneDiary(clock);
   let timer: NodeJS.Timeout | undefined;
 
   const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
@@ -203,9 +213,10 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         stopping,
         {
           ...attempt,
-          onOutcome: (laneId, outcome, durationMs) => {
+          onOutcome: (laneId, outcome, durationMs, answer) => {
             calls.calls += 1;
-            attempt.onOutcome?.(laneId, outcome, durationMs);
+            diary.add({ outcome, ...answer, choices: tokens?.[2] ?? 1 });
+            attempt.onOutcome?.(laneId, outcome, durationMs, answer);
           },
         },
       );
@@ -324,6 +335,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       calls = { calls: 0, refused: 0 };
       return now;
     },
+    takeNote: diary.take,
     pause: () => {
       leaving.abort(new Error('the worker stops'));
       clearTimeout(timer);

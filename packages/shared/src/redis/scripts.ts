@@ -22,6 +22,7 @@ const names = [
   'open-lane',
   'pace-lane',
   'read-pace',
+  'note-lane',
   'share-lane',
   'create-batch',
   'cancel-batch',
