@@ -18,7 +18,7 @@ export async function finishBatch(
   if (output !== null && batch.status !== 'failed') {
     const again = commandFor(self, ['results', batch.id], line, output.joined?.source.path ?? null);
     session.onInterrupt(`Stopped; ${batch.id} has ended, and its results are there:\n  ${again}`);
-    await writeResults(session, batch.id, output);
+    await writeResults(session, batch, output);
   }
   const exitCode = exitCodeOf(batch);
   const summary = [summaryOf(batch), ...problemsOf(batch)].join('\n');

@@ -1,10 +1,12 @@
 import { extname } from 'node:path';
+import type { BatchView } from '@nightshift/shared/http';
 import { UsageError } from '../../flags.ts';
 import type { OptionTable } from '../command-line.ts';
+import { markedEncoding } from '../input/decode-text.ts';
 import { planRows } from '../input/plan.ts';
 import type { Session } from '../session.ts';
 import { linesOf, resultBytes } from './result-lines.ts';
-import { resultTable, type JoinedRows } from './result-table.ts';
+import { BYTE_ORDER_MARK, resultTable, type JoinedRows } from './result-table.ts';
 import { targetOf, type Target } from './target.ts';
 
 export const outputOptions: OptionTable = {
@@ -37,6 +39,13 @@ export interface Output {
 }
 
 const FORMATS = ['jsonl', 'csv', 'tsv'] as const;
+const EXTENSIONS: Readonly<Record<string, Output['format']>> = {
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.csv': 'csv',
+  '.tsv': 'tsv',
+  '.tab': 'tsv',
+};
 
 /**
  * @param given the output when no flag names one, or null for none
@@ -71,27 +80,36 @@ export async function readOutput(
   return { target, format, joined: rows };
 }
 
+/** @throws UsageError */
 function formatOf(given: string | undefined, name: string): Output['format'] {
-  const known = FORMATS.find(
-    (format) => format === (given ?? extname(name).slice(1).toLowerCase()),
-  );
+  if (given !== undefined) {
+    const known = FORMATS.find((format) => format === given);
+    if (known !== undefined) return known;
+    throw new UsageError(
+      `--output-format must be one of ${FORMATS.join(', ')}, got ${JSON.stringify(given)}`,
+    );
+  }
+  const extension = extname(name).toLowerCase();
+  const known = extension === '' ? 'jsonl' : EXTENSIONS[extension];
   if (known !== undefined) return known;
-  if (given === undefined) return 'jsonl';
   throw new UsageError(
-    `--output-format must be one of ${FORMATS.join(', ')}, got ${JSON.stringify(given)}`,
+    `-o ${name}: results cannot be written as ${extension}: name a file that ends in ${Object.keys(EXTENSIONS).join(', ')}, or add --output-format ${FORMATS.join(' | ')}`,
   );
 }
 
 /** Writes the results of a batch as they stand. */
 export async function writeResults(
   session: Session,
-  id: string,
+  { id, input_file_id: inputFileId }: BatchView,
   { target, format, joined }: Output,
   order: 'input' | 'completion' = 'input',
 ): Promise<void> {
   const bytes = resultBytes(id, order, session);
   const delimiter = format === 'tsv' ? '\t' : null;
-  const content = format === 'jsonl' ? bytes : resultTable(linesOf(bytes), joined, delimiter);
+  const content =
+    format === 'jsonl'
+      ? markedAs(inputFileId, bytes, session)
+      : resultTable(linesOf(bytes), joined, delimiter);
   const sink = await target.open();
   try {
     for await (const chunk of content) await sink.write(chunk);
@@ -100,4 +118,15 @@ export async function writeResults(
   } finally {
     await sink.discard();
   }
+}
+
+/** JSON lines with the byte-order mark that the JSON lines of the input began with. */
+async function* markedAs(
+  inputFileId: string,
+  bytes: AsyncIterable<Uint8Array>,
+  { client, patience }: Session,
+): AsyncGenerator<Uint8Array | string, void, undefined> {
+  const start = await patience.with(async () => await client.fileStart(inputFileId));
+  if (start !== null && markedEncoding(start) === 'utf-8') yield BYTE_ORDER_MARK;
+  yield* bytes;
 }
