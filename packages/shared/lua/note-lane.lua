@@ -16,7 +16,10 @@ have done more than it did. ]]
 --#include lib/time
 
 local function number_of(index)
-  return assert(tonumber(ARGV[index]), 'note-lane: ARGV ' .. index .. ' must be a number')
+  local number = tonumber(ARGV[index])
+  -- Not so for NaN either.
+  assert(number and number >= 0, 'note-lane: ARGV ' .. index .. ' must be a number of at least 0')
+  return number
 end
 local now, results = number_of(1), number_of(2)
 local noted = cjson.decode(ARGV[3])

@@ -63,9 +63,9 @@ const lesson = (answers: number): string => `learned from ${countOf(answers, 'ea
 function assumption(outputs: readonly Pick<OutputGroup, 'limit'>[]): string {
   const isOpen = outputs.some(({ limit }) => limit === null);
   const bound = isOpen
-    ? 'a limit such as `--max-tokens` bounds it'
-    : 'or its limit where that is less';
-  return `assumes ${OUTPUT_BEFORE_ANY} tokens an answer; ${bound}`;
+    ? '; `--max-tokens`, or its field in each body, bounds it'
+    : ', or its limit where that is less';
+  return `assumes ${OUTPUT_BEFORE_ANY} tokens an answer${bound}`;
 }
 
 /** The basis of a whole batch, from those of its models. */

@@ -56,9 +56,9 @@ async function answeredNames(
   return names.flat();
 }
 
-/** The name that is probably meant: a quarter of the letters may be wrong. Null when none is so near. */
+/** The name that is probably meant: a third of the letters may be wrong. Null when none is so near. */
 export function nearestModel(model: string, names: readonly string[]): string | null {
-  const maxDistance = Math.max(1, Math.min(4, Math.floor(model.length / 4)));
+  const maxDistance = Math.max(1, Math.min(4, Math.floor(model.length / 3)));
   return closestMatch(model, names, { maxDistance }) ?? null;
 }
 
