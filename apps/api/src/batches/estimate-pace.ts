@@ -5,7 +5,7 @@ import { countOf, numberText, spanText } from './words.ts';
 /** A rate that was reached longer ago says nothing of tonight. */
 const RATE_LIFE_MS = 7 * 86_400_000;
 
-export type FinishBasis = BatchDryRun['estimate']['finish_basis'];
+type FinishBasis = BatchDryRun['estimate']['finish_basis'];
 
 /** How long a lane will take for the requests of one model; null when it cannot be told, and then `basis` says why. */
 export interface Pace {

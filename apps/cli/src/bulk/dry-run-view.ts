@@ -20,7 +20,7 @@ export function dryRunView(dryRun: BatchDryRun, nowMs: number): string {
     ...estimate.models.map(({ model, requests, likely }): Row => {
       const { cost_usd: usd } = likely;
       const cost = usd === null ? 'no price is known' : `likely ${money(usd)}`;
-      return [model, `${count(requests)} requests, ${cost}`];
+      return [model, `${count(requests)} ${requests === 1 ? 'request' : 'requests'}, ${cost}`];
     }),
     ...warnings.map(({ message }): Row => ['warning', message]),
   ];
