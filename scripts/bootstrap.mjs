@@ -26,6 +26,9 @@ const lockFile = join(root, '.nightshift-install.tmp');
 /** The holder touches its lock every second: one that is older belongs to a process that died. */
 const LOCK_STALE_MS = 20_000;
 
+/** The installation that runs. A signal that ends this process ends it too. */
+let installing = null;
+
 /** Resolves when the workspace is installed. Rejects with one line if that fails, output printed. */
 export async function bootstrap() {
   if (installed()) return;
@@ -81,7 +84,7 @@ async function install() {
   process.stderr.write(`nightshift: installed in ${seconds} s\n`);
 }
 
-/** Runs a program with its output kept. Ends with it when this process is told to end. */
+/** Runs a program with its output kept. It ends with this process, see `lock`. */
 function run(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -89,24 +92,18 @@ function run(command, args) {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: env(),
     });
+    installing = child;
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => (output += text));
     }
-    const end = (signal) => {
-      child.kill(signal);
-      rmSync(lockFile, { force: true });
-      process.exit(signal === 'SIGINT' ? 130 : 143);
-    };
-    process.once('SIGINT', end).once('SIGTERM', end);
-    const settle = () => process.off('SIGINT', end).off('SIGTERM', end);
     child.once('error', (error) => {
-      settle();
+      installing = null;
       const missing = error.code === 'ENOENT';
       reject(missing ? new Error(`${command} is not on the PATH: install npm`) : error);
     });
     child.once('close', (code, signal) => {
-      settle();
+      installing = null;
       resolve({ code: code ?? signal, output });
     });
   });
@@ -129,9 +126,18 @@ function env() {
 
 async function lock() {
   const token = randomUUID();
+  let isHeld = false;
+  const end = (signal) => {
+    installing?.kill(signal);
+    if (isHeld) rmSync(lockFile, { force: true });
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  // Before the lock is taken: without a listener, a signal ends this process at once and leaves the lock behind.
+  process.once('SIGINT', end).once('SIGTERM', end);
   for (let told = false; ;) {
     try {
       writeFileSync(lockFile, token, { flag: 'wx' });
+      isHeld = true;
       break;
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
@@ -154,6 +160,7 @@ async function lock() {
   return () => {
     clearInterval(touch);
     rmSync(lockFile, { force: true });
+    process.off('SIGINT', end).off('SIGTERM', end);
   };
 }
 

@@ -1,4 +1,6 @@
+import { eventually } from '@nightshift/local';
 import { batchSchema } from '@nightshift/shared/http';
+import { addAnswer, emptyLengths, laneOf } from '@nightshift/shared/lane';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   createBatchApi,
@@ -420,5 +422,89 @@ describe('dry_run', () => {
     expect((await finishOf({ completion_window: '1m' })).inTime).toBe(false);
     const hours = { start: '22:00', end: '04:00', time_zone: 'UTC' };
     expect((await finishOf({ quiet_hours: hours })).in).toBeGreaterThan(470);
+  });
+
+  const laneIdOf = (model: string): string => laneOf('default', model, 'default').id;
+  const answered = async (model: string, tokens: number): Promise<void> => {
+    const lengths = emptyLengths();
+    for (let n = 0; n < 40; n += 1) addAnswer(lengths, tokens);
+    const note = { results: 40, lengths: new Map([['/v1/chat/completions', lengths] as const]) };
+    await api.lanes.register(laneOf('default', model, 'default'));
+    await api.lanes.note(laneIdOf(model), Date.now(), note);
+  };
+  const ofModels = (...models: string[]): string =>
+    models.map((model, n) => inputLine(`${n}`, { model })).join('\n');
+
+  it('learns output from earlier answers, and says so; without them it says what it assumes', async () => {
+    await answered('gpt-4o', 80);
+    const learned = await dry({ input_file_id: await api.upload(ofModels('gpt-4o', 'gpt-4o')) });
+    expect(learned.estimate).toMatchObject({
+      likely: { output_tokens: 160, cost_usd: expect.any(Number) },
+      at_most: { output_tokens: null, cost_usd: null },
+      known: { requests: 2 },
+      unlimited_requests: 2,
+      output_basis: { source: 'learned', message: 'learned from 40 earlier answers' },
+    });
+    const assumed = await dry({ input_file_id: await api.upload(ofModels('gpt-4.1', 'm-none')) });
+    expect(assumed.estimate).toMatchObject({
+      likely: { output_tokens: 1000, cost_usd: null },
+      known: { requests: 1, cost_usd: expect.any(Number) },
+      output_basis: { source: 'assumed', answers: 0 },
+    });
+  });
+
+  it('tells the end from the rate that was reached, and no end while a lane stands still', async () => {
+    const id = await api.upload(ofModels(...Array.from({ length: 120 }, () => 'm-reached')));
+    const lane = api.keys.lane(laneIdOf('m-reached'));
+    await api.redis.hset(lane.history, 'reached', `60 6 ${Date.now() - 3_600_000}`);
+    const moving = await dry({ input_file_id: id });
+    expect(moving.estimate['finish_basis']).toEqual({
+      source: 'reached',
+      message: 'at 60 results a minute, which m-reached reached over 1 min of work, 1 h ago',
+    });
+    expect(Number(moving.estimate['finishes_at']) - Date.now() / 1000).toBeGreaterThan(110);
+    await api.lanes.pauseForProvider(laneIdOf('m-reached'), 'unauthorized', 'wrong key', false);
+    const basis = async () =>
+      (await dry({ input_file_id: id })).estimate['finish_basis'] as Record<string, string>;
+    // The API knows the state of a lane as it was a moment ago.
+    await eventually(async () => (await basis())['source'] === 'standing_still');
+    expect((await basis())['message']).toMatch(
+      /^m-reached at default stands still: wrong key; next try in \d s$/,
+    );
+    expect((await dry({ input_file_id: id })).estimate).toMatchObject({
+      ...{ finishes_at: null, in_time: null },
+    });
+  });
+
+  it('warns of a model that nothing knows, with the nearest name, and of a run_at that is over', async () => {
+    await answered('my-own-model', 5);
+    const id = await api.upload(
+      ofModels('gpt-4o-mimi', 'my-own-modle', 'my-own-model', 'gpt-4o-2024-08-06', 'zzz'),
+    );
+    const { warnings } = await dry({ input_file_id: id, run_at: 1 });
+    expect(warnings).toEqual([
+      {
+        ...{ code: 'run_at_past', model: null, suggestion: null },
+        message: expect.stringMatching(/^run_at was \d+ days ago: the batch starts now$/),
+      },
+      {
+        ...{ code: 'unknown_model', model: 'gpt-4o-mimi', suggestion: 'gpt-4o-mini' },
+        message: 'gpt-4o-mimi: no price, no earlier call; did you mean gpt-4o-mini?',
+      },
+      expect.objectContaining({ model: 'my-own-modle', suggestion: 'my-own-model' }),
+      {
+        ...{ code: 'unknown_model', model: 'zzz', suggestion: null },
+        message: 'zzz: no price, no earlier call',
+      },
+    ]);
+  });
+
+  it('counts requests that are identical to an earlier one', async () => {
+    const saying = (text: string, n: number): string =>
+      inputLine(`${n}`, { messages: [{ role: 'user', content: text }] });
+    const id = await api.upload(['a', 'a', 'b', 'a'].map(saying).join('\n'));
+    expect(await dry({ input_file_id: id })).toMatchObject({
+      request_counts: { total: 4, valid: 4, invalid: 0, duplicates: 2 },
+    });
   });
 });

@@ -7,6 +7,7 @@ import {
 import { UsageError } from '../flags.ts';
 import type { CommandLine, OptionTable } from './command-line.ts';
 import type { BatchFields } from './client.ts';
+import { duration } from './format.ts';
 import { instantOf, pairsOf, secondsOf } from './values.ts';
 
 /** What a batch is created with, named as the fields on the wire. */
@@ -23,7 +24,8 @@ export const batchOptions: OptionTable = {
   metadata: { value: 'KEY=VALUE', about: 'can be repeated' },
   'run-at': {
     value: 'TIME',
-    about: 'no request is called before: 22:00, 2026-11-22T02:00 or unix seconds',
+    about:
+      'no request is called before: 22:00, 2026-11-22T02:00 or unix seconds; in the past it means now',
   },
   'quiet-hours': {
     value: 'FROM-TO',
@@ -58,6 +60,19 @@ export function readBatchFields(line: CommandLine, nowMs: number): BatchFields {
     ...(hours && { quiet_hours: hours }),
     ...(keep !== null && { output_expires_after: { anchor: 'created_at', seconds: keep } }),
   };
+}
+
+/** A minute off is a clock's fault or the time that the command took. */
+const LATE_MS = 60_000;
+
+/**
+ * What to say when `--run-at` is over already. It is not refused: the same command, given again after its time, takes up the batch
+ * that it has submitted.
+ */
+export function lateStart(fields: BatchFields, nowMs: number): string | null {
+  const { run_at: runAt } = fields;
+  const lateMs = typeof runAt === 'number' ? nowMs - runAt * 1000 : 0;
+  return lateMs < LATE_MS ? null : `--run-at was ${duration(lateMs)} ago, which means now`;
 }
 
 function readQuietHours(line: CommandLine): Record<string, string> | null {

@@ -50,6 +50,8 @@ export interface BulkClient {
     idempotencyKey: string,
   ): Promise<string>;
   removeFile(id: string): Promise<void>;
+  /** The first bytes of a file, as many as a byte-order mark has; null when it is gone. */
+  fileStart(id: string): Promise<Uint8Array | null>;
   create(fields: BatchFields, idempotencyKey: string): Promise<Accepted>;
   dryRun(fields: BatchFields): Promise<BatchDryRun>;
   batch(id: string): Promise<BatchView>;
@@ -100,6 +102,17 @@ export function createBulkClient({ url, apiKey }: Server, signal: AbortSignal): 
     },
     removeFile: async (id) => {
       await sdk.files.delete(id, { signal });
+    },
+    fileStart: async (id) => {
+      try {
+        const content = await sdk.files.content(id, { signal, headers: { range: 'bytes=0-2' } });
+        return new Uint8Array(await content.arrayBuffer());
+      } catch (error) {
+        const { status } = error as { status?: unknown };
+        // It was deleted, or it is empty.
+        if (status === 404 || status === 416) return null;
+        throw error;
+      }
     },
     create: async (fields, key) => {
       const { data, response } = await sdk

@@ -19,7 +19,7 @@ export async function finishBatch(
   if (output !== null && batch.status !== 'failed') {
     const again = commandToWrite(self, ['results', batch.id], line, output);
     session.onInterrupt(`Stopped; ${batch.id} has ended, and its results are there:\n  ${again}`);
-    await writeResults(session, batch.id, output);
+    await writeResults(session, batch, output);
   }
   const exitCode = exitCodeOf(batch);
   const summary = [summaryOf(batch), ...problemsOf(batch)].join('\n');

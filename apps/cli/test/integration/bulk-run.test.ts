@@ -131,9 +131,32 @@ test('a spreadsheet goes in with a template, and comes out with an answer in eac
     code: 0,
   });
   const row = (start: string) => new RegExp(`^${start};"[^"]+";;\\d+;\\d+\\r$`, 'm');
-  expect(read('answers.csv')).toMatch(/^id;review;answer;error;input_tokens;output_tokens\r\n/);
+  expect(read('answers.csv')).toMatch(
+    /^\uFEFFid;review;answer;error;input_tokens;output_tokens\r\n/,
+  );
   expect(read('answers.csv')).toMatch(row('r1;"Good, really\r\nvery ""good"""'));
   expect(read('answers.csv')).toMatch(row('r2;Bad'));
+});
+
+test('JSON lines that came with a byte-order mark come out with one', async () => {
+  const { nightshift, read } = setUp({ 'in.jsonl': `\uFEFF${requestLine('a')}\n` });
+  expect(await nightshift('run', 'in.jsonl', '-o', 'out.jsonl')).toMatchObject({ code: 0 });
+  expect(read('out.jsonl')).toMatch(/^\uFEFF\{"id":/);
+});
+
+test('an output that cannot be written as it is named is refused before anything is submitted', async () => {
+  const { nightshift, isThere } = setUp({ 'in.jsonl': `${requestLine('a')}\n` });
+  const { code, stderr } = await nightshift('run', 'in.jsonl', '-o', 'out.xlsx');
+  expect({ code, isThere: isThere('out.xlsx') }).toEqual({ code: 2, isThere: false });
+  expect(stderr).toContain('-o out.xlsx: results cannot be written as .xlsx');
+  expect(stderr).not.toContain('batch_');
+});
+
+test('a --run-at that is over is said to mean now', async () => {
+  const { nightshift } = setUp({ 'in.jsonl': `${requestLine('a')}\n` });
+  const run = await nightshift('run', 'in.jsonl', '-o', 'out.jsonl', '--run-at', '1700000000');
+  expect(run).toMatchObject({ code: 0 });
+  expect(run.stderr).toMatch(/^--run-at was \d+ d \d+ h ago, which means now$/m);
 });
 
 test('one prompt a line, through the standard input', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { batchOptions, readBatchFields } from '../../src/bulk/batch-fields.ts';
+import { batchOptions, lateStart, readBatchFields } from '../../src/bulk/batch-fields.ts';
 import { readCommandLine } from '../../src/bulk/command-line.ts';
 import { recipeOptions, planInput, tableOptions } from '../../src/bulk/input/plan.ts';
 import { readServer } from '../../src/bulk/server.ts';
@@ -36,6 +36,16 @@ test('the fields of a batch are named as on the wire', () => {
   expect(readBatchFields(line('--run-at=2026-11-22T02:00Z'), NOON_MS)).toMatchObject({
     run_at: Date.UTC(2026, 10, 22, 2) / 1000,
   });
+});
+
+test('a --run-at that is over is taken, and is said to mean now', () => {
+  const said = (at: string) => lateStart(readBatchFields(line('--run-at', at), NOON_MS), NOON_MS);
+  const seconds = (ago: number): string => String(NOON_MS / 1000 - ago);
+  expect(said(seconds(7260))).toBe('--run-at was 2 h 01 min ago, which means now');
+  expect(said(seconds(30))).toBeNull();
+  expect(said(seconds(-30))).toBeNull();
+  expect(said('11:00')).toBeNull();
+  expect(lateStart(readBatchFields(line(), NOON_MS), NOON_MS)).toBeNull();
 });
 
 test.each([

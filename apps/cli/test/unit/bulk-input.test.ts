@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { prepareInput } from '../../src/bulk/input/prepare.ts';
+import { prepareInput, uploadName } from '../../src/bulk/input/prepare.ts';
 import type { Recipe } from '../../src/bulk/input/request-of-row.ts';
 import { openTable, type TableSource } from '../../src/bulk/input/table.ts';
 
@@ -254,4 +254,29 @@ test('a file that cannot be read is named', async () => {
     '/no/such: there is no such file',
   );
   await expect(prepareInput({ ...plan, path: folder })).rejects.toThrow(/: this is a folder$/);
+});
+
+test.each([
+  ['reviews.csv', 'reviews.jsonl'],
+  ['/home/me/Größe 3.TSV', 'Größe 3.jsonl'],
+  ['requests.jsonl', 'requests.jsonl'],
+  ['Requests.JSONL', 'Requests.JSONL'],
+  ['requests.ndjson', 'requests.jsonl'],
+  ['night.v2', 'night.v2.jsonl'],
+  ['requests', 'requests.jsonl'],
+  ['.csv', '.csv.jsonl'],
+  ['a\u0007b.csv', 'a_b.jsonl'],
+])('%s is uploaded as %s', (name, uploaded) => {
+  expect(uploadName(name)).toBe(uploaded);
+});
+
+test('any name becomes one that the server takes', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => {
+      const uploaded = uploadName(name.replaceAll('/', '_'));
+      expect(uploaded.toLowerCase().endsWith('.jsonl')).toBe(true);
+      expect(uploaded.length).toBeLessThanOrEqual(255);
+      expect(uploaded.isWellFormed() && !/\p{Cc}/u.test(uploaded)).toBe(true);
+    }),
+  );
 });

@@ -41,8 +41,10 @@ test('a chain goes back to the first batch', async () => {
   const before: Record<string, string | null> = { c: 'b', b: 'a', a: null };
   const batch = async (id: string) => batchView({ id, retry_of: before[id] ?? null });
   const patience = { with: async <Value>(call: () => Promise<Value>) => await call() };
-  expect(await retryChain('c', { client: { batch }, patience })).toEqual(['a', 'b', 'c']);
-  expect(await retryChain('a', { client: { batch }, patience })).toEqual(['a']);
+  const chainOf = async (id: string) =>
+    (await retryChain(await batch(id), { client: { batch }, patience })).map((each) => each.id);
+  expect(await chainOf('c')).toEqual(['a', 'b', 'c']);
+  expect(await chainOf('a')).toEqual(['a']);
 });
 
 const group = (code: string, status: number | null, count = 1, message = '') => ({

@@ -1,5 +1,6 @@
 import type { Configuration } from '@nightshift/shared/config';
 import type { Clock } from '@nightshift/shared/clock';
+import type { Endpoint } from '@nightshift/shared/job';
 import type { AttemptStore, CallTimes, Claim } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import { costUsd, findPrice } from '@nightshift/shared/usage';
@@ -49,7 +50,12 @@ export interface AttemptDependencies {
   random: () => number;
   workerId: string;
   logger: Logger;
-  onOutcome?: (laneId: string, outcome: Outcome['kind'], durationMs: number) => void;
+  onOutcome?: (
+    laneId: string,
+    outcome: Outcome['kind'],
+    durationMs: number,
+    answer: { endpoint: Endpoint; outputTokens: number | null },
+  ) => void;
 }
 
 export interface DeliveryToRun {
@@ -111,7 +117,10 @@ export async function runAttempt(
     const outcome = classify(answer, abortReason, clock.now());
     const tookMs = clock.monotonic() - startedMs;
     heard = outcome.kind;
-    dependencies.onOutcome?.(lane.laneId, outcome.kind, tookMs);
+    dependencies.onOutcome?.(lane.laneId, outcome.kind, tookMs, {
+      endpoint: claim.endpoint,
+      outputTokens: outcome.kind === 'succeeded' ? (outcome.usage?.outputTokens ?? null) : null,
+    });
     const facts = await learn(outcome, claim, { lane, reservation, tookMs, dependencies });
     reservation.heard(outcome, answer, !isOwnFault(outcome, facts));
 

@@ -1,6 +1,6 @@
 import { configuredLimits, type Configuration } from '@nightshift/shared/config';
 import type { Priority } from '@nightshift/shared/job';
-import type { Lane } from '@nightshift/shared/lane';
+import { laneStanding, type Lane } from '@nightshift/shared/lane';
 import type {
   BudgetStore,
   Keys,
@@ -162,6 +162,11 @@ export function createFleet(options: FleetOptions): Fleet {
         await worker.watch();
         const calls = worker.takeCalls();
         if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
+        // While the lane stands still it has no rate.
+        const { state: standing } = laneStanding(state);
+        const isRunning = standing === 'open' || standing === 'cooling';
+        const note = isRunning ? worker.takeNote() : null;
+        if (note !== null) await lanes.note(worker.lane.id, state.nowMs, note);
       }),
     );
   };

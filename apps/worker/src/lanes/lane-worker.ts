@@ -8,7 +8,13 @@ import {
   type TokenCounts,
 } from '@nightshift/shared/job';
 import type { Lane, LaneSnapshot } from '@nightshift/shared/lane';
-import type { Keys, LaneCalls, LaneStore, RedisConnection } from '@nightshift/shared/redis';
+import type {
+  Keys,
+  LaneCalls,
+  LaneNote,
+  LaneStore,
+  RedisConnection,
+} from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
 import {
   runAttempt,
@@ -22,6 +28,7 @@ import type { TokenNeeds } from '../pacing/token-needs.ts';
 import type { Provider } from '../provider/index.ts';
 import { createIntake, type DeliveryStage, type Intake } from './intake.ts';
 import { createLaneBreaker } from './lane-breaker.ts';
+import { createLaneDiary } from './lane-diary.ts';
 import { createLaneGate } from './lane-gate.ts';
 import type { CredentialHealth } from './lane-health.ts';
 import { createReservation } from './reservation.ts';
@@ -77,6 +84,8 @@ export interface LaneWorker {
   rebalance(): void;
   /** Calls and refusals since the last time. */
   takeCalls(): LaneCalls;
+  /** What to add to the lane's history; null when there is nothing. */
+  takeNote(): LaneNote | null;
   /** Takes and calls no more; what is called comes back. */
   pause(): void;
   close(): Promise<void>;
@@ -110,6 +119,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   let beforeProbe: Record<Priority, number> | null = null;
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
+  const diary = createLaneDiary(clock);
   let timer: NodeJS.Timeout | undefined;
   /** The probe's call was refused like the others before it. */
   let isPausedAgain = false;
@@ -259,9 +269,10 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         stopping,
         {
           ...attempt,
-          onOutcome: (laneId, outcome, durationMs) => {
+          onOutcome: (laneId, outcome, durationMs, answer) => {
             calls.calls += 1;
-            attempt.onOutcome?.(laneId, outcome, durationMs);
+            diary.add({ outcome, ...answer, choices: tokens?.[2] ?? 1 });
+            attempt.onOutcome?.(laneId, outcome, durationMs, answer);
           },
         },
       );
@@ -387,6 +398,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       calls = { calls: 0, refused: 0 };
       return now;
     },
+    takeNote: diary.take,
     pause: () => {
       leaving.abort(new Error('the worker stops'));
       clearTimeout(timer);

@@ -55,6 +55,23 @@ describe('an attempt, on real parts', () => {
     await eventually(async () => (await submitter.redis.zcard(of.outbox)) === 0);
   });
 
+  it('adds the lengths of its answers to the history of the lane', async () => {
+    const model = 'gpt-4o';
+    const jobs = await Promise.all(
+      [0, 1, 2].map(async () => settled(await submitter.submit(model))),
+    );
+    const tokens = jobs.reduce((sum, job) => sum + (job.usage?.outputTokens ?? 0), 0);
+    const lengths = await eventually(
+      async () => {
+        const { lengths: of } = await submitter.lanes.history(submitter.laneId(model));
+        const found = of.get('/v1/chat/completions');
+        return found?.answers === 3 ? found : null;
+      },
+      { timeoutMs: 10_000 },
+    );
+    expect(lengths).toMatchObject({ answers: 3, tokens });
+  });
+
   it('knows no price for a model that is not in the table: null, not 0', async () => {
     expect((await settled(await submitter.submit('sim-ok'))).costUsd).toBeNull();
   });

@@ -47,7 +47,7 @@ export const batchRequestSchema = z.strictObject({
     .min(0)
     .max(4_102_444_800)
     .nullish()
-    .describe('unix seconds; no request is called before'),
+    .describe('unix seconds; no request is called before; in the past it means now'),
   quiet_hours: quietHours.nullish().describe('requests are called only within these hours'),
   requests: z
     .array(z.unknown())

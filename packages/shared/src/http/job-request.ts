@@ -71,7 +71,12 @@ export const jobRequestSchema = z.strictObject({
   priority: z.enum(priorities).default('interactive'),
   metadata: metadataSchema.nullish(),
   /** Unix seconds. */
-  run_at: z.number().min(0).max(4_102_444_800).nullish(),
+  run_at: z
+    .number()
+    .min(0)
+    .max(4_102_444_800)
+    .nullish()
+    .describe('unix seconds; the job is not called before; in the past it means now'),
   expires_after: expiresAfter.nullish(),
   max_attempts: z.int().min(1).max(100).nullish(),
   webhook_url: z.string().nullish(),

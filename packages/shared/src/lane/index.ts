@@ -9,6 +9,15 @@ export {
   type LimitSource,
 } from './budget.ts';
 export {
+  addAnswer,
+  emptyLengths,
+  expectedLength,
+  parseHistory,
+  STRETCH_MS,
+  type AnswerLengths,
+  type LaneHistory,
+} from './history.ts';
+export {
   laneIdPattern,
   laneOf,
   lanePauseReasons,

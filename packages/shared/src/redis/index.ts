@@ -74,7 +74,13 @@ export { createFairShare, type FairShare } from './fair-share.ts';
 export { gatherMoves, type Values } from './gather-moves.ts';
 export { inspectRedis, type RedisReport } from './inspect.ts';
 export { createKeys, type Keys } from './keys.ts';
-export { createLaneStore, type CallTimes, type LaneCalls, type LaneStore } from './lane-store.ts';
+export {
+  createLaneStore,
+  type CallTimes,
+  type LaneCalls,
+  type LaneNote,
+  type LaneStore,
+} from './lane-store.ts';
 export { defineScript } from './script.ts';
 export { loadScripts, type RunScript } from './scripts.ts';
 export { createSubscriber, type Subscriber } from './subscriber.ts';

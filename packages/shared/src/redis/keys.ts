@@ -67,10 +67,14 @@ export function createKeys(prefix: string) {
         budget: `${base}:budget`,
         /** Hash: calls and refusals per ten seconds, newest minutes only. */
         calls: (bucket: number) => `${base}:calls:${bucket}`,
+        /** Hash: how long its answers were, and how fast its results came while work was waiting. */
+        history: `${base}:history`,
         /** Hash: tenant → virtual time up to which it has been served. */
         shares: (priority: string) => `${base}:shares:${priority}`,
         /** BullMQ's own: the jobs of a queue that have a place in it. */
         prioritized: (priority: string) => `${base}:${priority}:prioritized`,
+        /** BullMQ's own: the jobs of a queue that have none. */
+        waiting: (priority: string) => `${base}:${priority}:wait`,
         /** Prefix of the lane's BullMQ keys. */
         queues: base,
       };

@@ -1,7 +1,12 @@
+import { priorities, type Endpoint } from '../job/index.ts';
 import {
   laneBudgetSchema,
+  parseHistory,
+  STRETCH_MS,
+  type AnswerLengths,
   type Lane,
   type LaneBudget,
+  type LaneHistory,
   type LanePauseReason,
   type LaneSnapshot,
 } from '../lane/index.ts';
@@ -17,6 +22,8 @@ const PROBE = { firstMs: 5000, longestMs: 60_000, holdMs: 30_000 };
 const TRIAL = { firstMs: 1000, longestMs: 60_000 };
 const BUCKET_MS = 10_000;
 const BUCKETS_PER_MINUTE = 6;
+/** Habits fade: of answers after about so many more, of the rate after ten minutes of work. */
+const HISTORY = { mostAnswers: 2000, mostStretches: 60, keepMs: 30 * 86_400_000 };
 
 export type LaneStore = ReturnType<typeof createLaneStore>;
 
@@ -30,6 +37,14 @@ export interface CallTimes {
   sentAtMs: number;
   endedAtMs: number;
   tookMs: number;
+}
+
+/** What a worker saw of a lane since its last look. */
+export interface LaneNote {
+  /** Jobs that got their answer, good or bad. */
+  results: number;
+  /** How long the good ones were. */
+  lengths: ReadonlyMap<Endpoint, AnswerLengths>;
 }
 
 export function createLaneStore({
@@ -202,6 +217,23 @@ export function createLaneStore({
         buckets.reduce((total, bucket) => total + Number(bucket[at] ?? 0), 0);
       return { calls: sum(0), refused: sum(1) };
     },
+
+    /** Adds to the lane's history, which dry runs estimate from. */
+    note: async (laneId: string, nowMs: number, { results, lengths }: LaneNote): Promise<void> => {
+      const lane = keys.lane(laneId);
+      const { mostAnswers, mostStretches, keepMs } = HISTORY;
+      await run(
+        'note-lane',
+        [lane.history, ...priorities.map(lane.waiting), ...priorities.map(lane.prioritized)],
+        [
+          ...[nowMs, results, JSON.stringify(Object.fromEntries(lengths))],
+          ...[mostAnswers, STRETCH_MS, mostStretches, keepMs],
+        ],
+      );
+    },
+
+    history: async (laneId: string): Promise<LaneHistory> =>
+      parseHistory(await redis.hgetall(keys.lane(laneId).history)),
   };
 }
 

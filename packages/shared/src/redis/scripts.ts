@@ -25,6 +25,7 @@ const names = [
   'answer-lane',
   'pace-lane',
   'read-pace',
+  'note-lane',
   'share-lane',
   'create-batch',
   'cancel-batch',

@@ -31,7 +31,7 @@ const FADE = 0.5 ** (1 / HALF_LIFE);
 const LOWEST_RATIO = 0.25;
 const HIGHEST_RATIO = 4;
 /** Expected of an answer without a limit before any has come: a few paragraphs. */
-const OUTPUT_BEFORE_ANY = 500;
+export const OUTPUT_BEFORE_ANY = 500;
 
 export function createEstimateError(): EstimateError {
   return {

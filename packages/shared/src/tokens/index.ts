@@ -4,6 +4,7 @@ export {
   inputError,
   inputRatio,
   learn,
+  OUTPUT_BEFORE_ANY,
   type EstimateError,
   type ObservedCall,
 } from './estimate-error.ts';

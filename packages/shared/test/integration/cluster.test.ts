@@ -94,6 +94,7 @@ describe.skipIf(redisServer === undefined)('on a cluster', () => {
     await stores.lanes.openAfterProbe(lane.id);
     expect(laneStanding(await stores.lanes.state(lane.id)).state).toBe('cooling');
     await stores.lanes.addCalls(lane.id, 0, { calls: 1, refused: 1 });
+    await stores.lanes.note(lane.id, 0, { results: 1, lengths: new Map() });
     expect(await stores.lanes.callsLastMinute(lane.id, 0)).toEqual({ calls: 1, refused: 1 });
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '@nightshift/local';
-import { laneOf, laneStanding } from '../../src/lane/index.ts';
+import { addAnswer, emptyLengths, laneOf, laneStanding } from '../../src/lane/index.ts';
 import { newTenant, openStores, type Stores } from '../support/stores.ts';
 
 let stores: Stores;
@@ -239,4 +239,88 @@ test('calls and refusals of the last minute, older ones left out', async () => {
   expect(await stores.lanes.callsLastMinute(id, nowMs)).toEqual({ calls: 8, refused: 2 });
   const bucket = stores.keys.lane(id).calls(nowMs / 10_000);
   expect(await stores.redis.pttl(bucket)).toBeGreaterThan(0);
+});
+
+describe('the history of a lane', () => {
+  const START_MS = 1_700_000_000_000;
+  const lengthsOf = (count: number, tokens: number) => {
+    const lengths = emptyLengths();
+    for (let n = 0; n < count; n += 1) addAnswer(lengths, tokens);
+    return new Map([['/v1/responses', lengths]] as const);
+  };
+  const work = async (id: string, queue: string): Promise<unknown> =>
+    stores.redis.rpush(stores.keys.lane(id).waiting(queue), 'a');
+
+  test('adds up what the workers note, and forgets by halves', async () => {
+    const { id } = newLane();
+    expect(await stores.lanes.history(id)).toEqual({ lengths: new Map(), reached: null });
+    const note = { results: 3, lengths: lengthsOf(3, 100) };
+    await stores.lanes.note(id, START_MS, note);
+    await stores.lanes.note(id, START_MS, note);
+    await stores.lanes.note(id, START_MS, { results: 0, lengths: new Map() });
+    const { lengths } = await stores.lanes.history(id);
+    expect(lengths.get('/v1/responses')).toMatchObject({ answers: 6, tokens: 600 });
+    for (let n = 0; n < 5; n += 1) {
+      await stores.lanes.note(id, START_MS, { results: 0, lengths: lengthsOf(999, 20) });
+    }
+    const now = (await stores.lanes.history(id)).lengths.get('/v1/responses');
+    expect(now?.answers).toBeGreaterThan(1000);
+    expect(now?.answers).toBeLessThanOrEqual(2000);
+    expect((now?.tokens ?? 0) / (now?.answers ?? 1)).toBeCloseTo(20, 0);
+    expect(await stores.redis.pttl(stores.keys.lane(id).history)).toBeGreaterThan(86_400_000);
+  });
+
+  /** Two workers note `results` each, five times in a stretch of ten seconds. */
+  const stretch = async (id: string, at: number, results: number): Promise<void> => {
+    for (let look = 0; look < 5; look += 1) {
+      const note = { results, lengths: new Map() };
+      await stores.lanes.note(id, START_MS + at * 10_000 + look * 2000, note);
+      await stores.lanes.note(id, START_MS + at * 10_000 + look * 2000 + 1, note);
+    }
+  };
+
+  test.each(['bulk', 'interactive'])('measures the rate while %s work waits', async (queue) => {
+    const { id } = newLane();
+    await work(id, queue);
+    await stretch(id, 0, 1);
+    await stretch(id, 1, 10);
+    await stretch(id, 2, 20);
+    // The first one was not seen from its beginning, and the third is not over.
+    expect((await stores.lanes.history(id)).reached).toMatchObject({ perSecond: 10 });
+    await stretch(id, 3, 0);
+    expect((await stores.lanes.history(id)).reached).toEqual({
+      ...{ perSecond: 15, busyMs: 20_000, atMs: START_MS + 30_000 },
+    });
+  });
+
+  test('measures no rate while nothing waits, nor over a gap', async () => {
+    const { id } = newLane();
+    for (let at = 0; at < 4; at += 1) await stretch(id, at, 10);
+    expect((await stores.lanes.history(id)).reached).toBeNull();
+    await work(id, 'bulk');
+    await stretch(id, 10, 10);
+    await stretch(id, 12, 10);
+    await stretch(id, 14, 10);
+    expect((await stores.lanes.history(id)).reached).toBeNull();
+  });
+
+  test('forgets an old rate by halves', async () => {
+    const { id } = newLane();
+    await work(id, 'bulk');
+    await stores.redis.hset(stores.keys.lane(id).history, 'reached', '60000 60 1');
+    await stretch(id, 0, 0);
+    await stretch(id, 1, 0);
+    await stretch(id, 2, 0);
+    expect((await stores.lanes.history(id)).reached).toMatchObject({
+      perSecond: 100,
+      busyMs: 300_000,
+    });
+  });
+
+  test('is not touched by a note that is none', async () => {
+    const { id } = newLane();
+    const bad = { results: Number.NaN, lengths: lengthsOf(1, 5) };
+    await expect(stores.lanes.note(id, START_MS, bad)).rejects.toThrow(/ARGV 2 must be a number/);
+    expect(await stores.redis.exists(stores.keys.lane(id).history)).toBe(0);
+  });
 });

@@ -21,6 +21,7 @@ const placeholders: Record<string, string> = {
   calls: 'BUCKET',
   shares: 'PRIORITY',
   prioritized: 'PRIORITY',
+  waiting: 'PRIORITY',
   file: 'ID',
   upload: 'ID',
   batch: 'ID',

@@ -54,7 +54,7 @@ export const runResults = bulkCommand(help, async (session) => {
     return exitCodes.batchFailed;
   }
   if (output === null) throw new CommandError('there is nowhere to write to');
-  await writeResults(session, id, output, order);
+  await writeResults(session, batch, output, order);
   const { total, completed, failed } = batch.request_counts;
   if (!isBatchSettled(batch.status)) {
     say(

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { batchOptions, readBatchFields } from '../batch-fields.ts';
+import { batchOptions, lateStart, readBatchFields } from '../batch-fields.ts';
 import { finishBatch } from '../finish.ts';
 import { count, duration } from '../format.ts';
 import { nameInput } from '../input/read-input.ts';
@@ -41,6 +41,7 @@ const help = {
 export const runRun = bulkCommand(help, async (session) => {
   const { line, clock, say, self } = session;
   const fields = readBatchFields(line, clock.now());
+  const late = lateStart(fields, clock.now());
   const named = nameInput(line);
   const isDryRun = line.has('dry-run');
   // Looked at before the input, which may take a while.
@@ -50,7 +51,8 @@ export const runRun = bulkCommand(help, async (session) => {
     const input = await named.prepare(session.signal);
     if (isDryRun) return await tellDryRun(session, input, fields);
     session.onInterrupt('Stopped; the same command, given again, goes on from here.');
-    say(`${input.filename}: ${count(input.requests)} requests for ${input.endpoint}`);
+    say(`${input.name}: ${count(input.requests)} requests for ${input.endpoint}`);
+    if (late !== null) say(late);
     const { batch, isReplay } = await submitInput(
       session,
       input,

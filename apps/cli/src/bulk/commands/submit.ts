@@ -1,4 +1,4 @@
-import { batchOptions, readBatchFields } from '../batch-fields.ts';
+import { batchOptions, lateStart, readBatchFields } from '../batch-fields.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { count } from '../format.ts';
 import { nameInput } from '../input/read-input.ts';
@@ -37,12 +37,14 @@ const help = {
 export const runSubmit = bulkCommand(help, async (session) => {
   const { line, clock, say, self, stdout } = session;
   const fields = readBatchFields(line, clock.now());
+  const late = lateStart(fields, clock.now());
   const named = nameInput(line);
   try {
     const input = await named.prepare(session.signal);
     if (line.has('dry-run')) return await tellDryRun(session, input, fields);
     session.onInterrupt('Stopped; perhaps it was submitted.');
-    say(`${input.filename}: ${count(input.requests)} requests for ${input.endpoint}`);
+    say(`${input.name}: ${count(input.requests)} requests for ${input.endpoint}`);
+    if (late !== null) say(late);
     const key = line.one('idempotency-key');
     const runKey = key === undefined ? { kind: 'new' as const } : { kind: 'given' as const, key };
     const { batch, isReplay } = await submitInput(session, input, fields, runKey);

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { TextDecoder } from 'node:util';
 import { InputProblem } from './input-problem.ts';
 
@@ -35,10 +36,31 @@ export async function* decodeText({
   yield decode(null);
 }
 
-function encodingOf(start: Buffer): string {
+const encodingOf = (start: Uint8Array): string => markedEncoding(start) ?? 'utf-8';
+
+/** The encoding that a byte-order mark names; null where there is no mark. */
+export function markedEncoding(start: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' | null {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be';
-  return 'utf-8';
+  return start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 'utf-8' : null;
+}
+
+/** Whether a text file begins with a byte-order mark, when it is read in this encoding. */
+export async function hasByteOrderMark({
+  path,
+  encoding,
+}: {
+  path: string;
+  encoding: string | null;
+}): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(3), 0, 3, 0);
+    const marked = markedEncoding(buffer.subarray(0, bytesRead));
+    return marked !== null && (encoding === null || new TextDecoder(encoding).encoding === marked);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Whether there is an encoding of that name. */

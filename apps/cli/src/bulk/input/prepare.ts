@@ -15,6 +15,8 @@ export type InputPlan =
 
 /** An input that was read once, found right, and can be read again. */
 export interface BulkInput {
+  /** As the user called it: `reviews.csv`. */
+  name: string;
   /** As it is uploaded: `reviews.jsonl`. */
   filename: string;
   endpoint: Endpoint;
@@ -58,8 +60,31 @@ export async function prepareInput(plan: InputPlan): Promise<BulkInput> {
     else requests += 1;
   }
   problems.throwIfAny();
-  const filename = `${basename(name, extname(name))}.jsonl`;
-  return { filename, endpoint, requests, bytes, sha256: hash.digest('hex'), open };
+  return {
+    name,
+    filename: uploadName(name),
+    endpoint,
+    requests,
+    bytes,
+    sha256: hash.digest('hex'),
+    open,
+  };
+}
+
+const MOST_NAME_CHARACTERS = 255;
+/** What a name says of its format, which is another once the input is uploaded. Any other ending is part of the name. */
+const CONVERTED = new Set(['.ndjson', '.csv', '.tsv', '.tab', '.txt']);
+
+/** The name that the server will know an input by: the user's own, with the ending that it takes for a batch. */
+export function uploadName(name: string): string {
+  const own = basename(name)
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, '_');
+  const extension = extname(own).toLowerCase();
+  const isJsonl = extension === '.jsonl';
+  const stem = isJsonl || CONVERTED.has(extension) ? own.slice(0, -extension.length) : own;
+  const ending = isJsonl ? own.slice(-extension.length) : '.jsonl';
+  return `${stem.slice(0, MOST_NAME_CHARACTERS - ending.length).toWellFormed()}${ending}`;
 }
 
 async function checkReadable(path: string): Promise<void> {

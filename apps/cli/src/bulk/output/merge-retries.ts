@@ -1,3 +1,4 @@
+import type { BatchView } from '@nightshift/shared/http';
 import type { BulkClient } from '../client.ts';
 import { CommandError } from '../exit-codes.ts';
 import type { Patience } from '../patience.ts';
@@ -8,14 +9,15 @@ type Calls = { client: Pick<BulkClient, 'batch' | 'results'>; patience: Patience
 
 /** A batch and those that it retries, the first one first. */
 export async function retryChain(
-  id: string,
+  batch: BatchView,
   { client, patience }: Pick<Calls, 'patience'> & { client: Pick<BulkClient, 'batch'> },
-): Promise<string[]> {
-  const chain: string[] = [];
-  for (let at: string | null = id; at !== null;) {
-    const named: string = at;
-    chain.unshift(named);
-    ({ retry_of: at } = await patience.with(async () => await client.batch(named)));
+): Promise<BatchView[]> {
+  const chain = [batch];
+  for (let before = batch.retry_of; before !== null;) {
+    const id: string = before;
+    const retried = await patience.with(async () => await client.batch(id));
+    chain.unshift(retried);
+    before = retried.retry_of;
   }
   return chain;
 }

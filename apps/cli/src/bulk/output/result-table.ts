@@ -1,6 +1,7 @@
 import { CommandError } from '../exit-codes.ts';
 import { columnOf } from '../input/template.ts';
 import { rowId } from '../input/request-of-row.ts';
+import { hasByteOrderMark } from '../input/decode-text.ts';
 import { openTable, type TableSource } from '../input/table.ts';
 import { cellsOf, type ResultLine } from './result.ts';
 
@@ -9,6 +10,8 @@ export interface JoinedRows {
   source: TableSource;
   idColumn: string | null;
 }
+
+export const BYTE_ORDER_MARK = '\uFEFF';
 
 const CELLS = ['answer', 'error', 'input_tokens', 'output_tokens'] as const;
 
@@ -23,6 +26,8 @@ export async function* resultTable(
   given: string | null,
 ): AsyncGenerator<string, void, undefined> {
   const table = joined && (await openTable(joined.source));
+  // Excel reads a table as UTF-8 only if it begins with the mark that it has written itself.
+  if (joined !== null && (await hasByteOrderMark(joined.source))) yield BYTE_ORDER_MARK;
   // As the rows have it: a spreadsheet that writes semicolons reads them, too.
   const delimiter = given ?? table?.delimiter ?? ',';
   const line = (values: readonly string[]): string =>

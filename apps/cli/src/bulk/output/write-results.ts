@@ -1,11 +1,13 @@
 import { extname } from 'node:path';
+import type { BatchView } from '@nightshift/shared/http';
 import { UsageError } from '../../flags.ts';
 import type { OptionTable } from '../command-line.ts';
+import { markedEncoding } from '../input/decode-text.ts';
 import { planRows } from '../input/plan.ts';
 import type { Session } from '../session.ts';
 import { mergedResults, retryChain } from './merge-retries.ts';
 import { linesOf, resultBytes } from './result-lines.ts';
-import { resultTable, type JoinedRows } from './result-table.ts';
+import { BYTE_ORDER_MARK, resultTable, type JoinedRows } from './result-table.ts';
 import { targetOf, type Target } from './target.ts';
 
 export const outputOptions: OptionTable = {
@@ -47,6 +49,13 @@ export interface Output {
 }
 
 const FORMATS = ['jsonl', 'csv', 'tsv'] as const;
+const EXTENSIONS: Readonly<Record<string, Output['format']>> = {
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.csv': 'csv',
+  '.tsv': 'tsv',
+  '.tab': 'tsv',
+};
 
 /**
  * @param given the output when no flag names one, or null for none
@@ -81,27 +90,34 @@ export async function readOutput(
   return { target, format, joined: rows, isMerged: line.has('merged') };
 }
 
+/** @throws UsageError */
 function formatOf(given: string | undefined, name: string): Output['format'] {
-  const known = FORMATS.find(
-    (format) => format === (given ?? extname(name).slice(1).toLowerCase()),
-  );
+  if (given !== undefined) {
+    const known = FORMATS.find((format) => format === given);
+    if (known !== undefined) return known;
+    throw new UsageError(
+      `--output-format must be one of ${FORMATS.join(', ')}, got ${JSON.stringify(given)}`,
+    );
+  }
+  const extension = extname(name).toLowerCase();
+  const known = extension === '' ? 'jsonl' : EXTENSIONS[extension];
   if (known !== undefined) return known;
-  if (given === undefined) return 'jsonl';
   throw new UsageError(
-    `--output-format must be one of ${FORMATS.join(', ')}, got ${JSON.stringify(given)}`,
+    `-o ${name}: results cannot be written as ${extension}: name a file that ends in ${Object.keys(EXTENSIONS).join(', ')}, or add --output-format ${FORMATS.join(' | ')}`,
   );
 }
 
 /** Writes the results of a batch as they stand. */
 export async function writeResults(
   session: Session,
-  id: string,
+  batch: BatchView,
   output: Output,
   order: 'input' | 'completion' = 'input',
 ): Promise<void> {
   const sink = await output.target.open();
   try {
-    for await (const chunk of await contentOf(session, id, output, order)) await sink.write(chunk);
+    for await (const chunk of await contentOf(session, batch, output, order))
+      await sink.write(chunk);
     session.signal.throwIfAborted();
     await sink.commit();
   } finally {
@@ -111,22 +127,42 @@ export async function writeResults(
 
 async function contentOf(
   session: Session,
-  id: string,
+  batch: BatchView,
   { format, joined, isMerged }: Output,
   order: 'input' | 'completion',
 ): Promise<AsyncIterable<Uint8Array | string>> {
+  const chain = isMerged ? await retryChain(batch, session) : [batch];
+  const [first = batch] = chain;
+  const isTable = format !== 'jsonl';
   const delimiter = format === 'tsv' ? '\t' : null;
-  const chain = isMerged ? await retryChain(id, session) : [id];
   if (chain.length > 1) {
-    const lines = mergedResults(chain, session);
-    return format === 'jsonl' ? withLineFeeds(lines) : resultTable(lines, joined, delimiter);
+    const lines = mergedResults(
+      chain.map(({ id }) => id),
+      session,
+    );
+    return isTable
+      ? resultTable(lines, joined, delimiter)
+      : markedAs(first.input_file_id, withLineFeeds(lines), session);
   }
-  const bytes = resultBytes(id, order, session);
-  return format === 'jsonl' ? bytes : resultTable(linesOf(bytes), joined, delimiter);
+  const bytes = resultBytes(batch.id, order, session);
+  return isTable
+    ? resultTable(linesOf(bytes), joined, delimiter)
+    : markedAs(first.input_file_id, bytes, session);
 }
 
 async function* withLineFeeds(
   lines: AsyncIterable<string>,
 ): AsyncGenerator<string, void, undefined> {
   for await (const line of lines) yield `${line}\n`;
+}
+
+/** JSON lines with the byte-order mark that the JSON lines of the input began with. */
+async function* markedAs(
+  inputFileId: string,
+  content: AsyncIterable<Uint8Array | string>,
+  { client, patience }: Session,
+): AsyncGenerator<Uint8Array | string, void, undefined> {
+  const start = await patience.with(async () => await client.fileStart(inputFileId));
+  if (start !== null && markedEncoding(start) === 'utf-8') yield BYTE_ORDER_MARK;
+  yield* content;
 }
