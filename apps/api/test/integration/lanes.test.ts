@@ -31,6 +31,7 @@ it('lists each lane with its state, its queues and its calls', async () => {
       model: 'm-a',
       state: 'cooling',
       reason: 'rate_limit',
+      message: "The provider's rate limit is reached.",
       until: expect.any(Number),
       limits: {
         requests_per_minute: null,
