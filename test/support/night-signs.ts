@@ -19,50 +19,44 @@ interface Sign {
   log: LogStory;
 }
 
-/** An event of its own, or one for all reasons that carries the reason. */
-const named = (reason: string, begins: string, ends: string): LogStory => ({
-  begins: new RegExp(
-    `^(?:${begins})(?: |$)|\\.(?:waiting|waits|stalled|stands_still|began) ${reason}$`,
-  ),
-  ends: new RegExp(`^(?:${ends})(?: |$)|\\.(?:moving|moves|resumed|goes_on|ended) ${reason}$`),
-});
-
 /** By wait reason. */
 export const signs = {
   provider_unreachable: {
     laneState: 'unreachable',
-    doctor: /unreachable|refused|cannot be reached|does not answer|no answer|50[23]/i,
-    log: named(
-      'provider_unreachable',
-      'lane\\.unreachable',
-      'lane\\.(?:reachable|reached|answered)',
-    ),
+    doctor: /unreachable|answers 50\d/i,
+    log: {
+      begins: /^lane\.held_up provider_unreachable$/,
+      ends: /^lane\.resumed provider_unreachable$/,
+    },
   },
   lane_paused: {
     laneState: 'paused',
-    doctor: /401|Incorrect API key/i,
-    log: named('lane_paused', 'lane\\.paused', 'lane\\.(?:opened|resumed|reopened)'),
+    doctor: /401.*Incorrect API key/i,
+    log: { begins: /^lane\.held_up lane_paused$/, ends: /^lane\.resumed lane_paused$/ },
   },
   no_worker: {
     laneState: null,
     doctor: /no worker/i,
-    log: named('no_worker', 'workers?\\.(?:none|missing|gone)', 'workers?\\.(?:back|found|alive)'),
+    log: { begins: /^workers\.none_alive/, ends: /^workers\.alive_again/ },
   },
   storage: {
     laneState: null,
-    doctor: /(?:full|space|ENOSPC)/i,
-    log: named(
-      'storage',
-      'storage\\.(?:full|unwritable|away)',
-      'storage\\.(?:free|writable|back|has_room)',
-    ),
+    doctor: /full|no space|ENOSPC/i,
+    log: { begins: /^batch\.held_up storage$/, ends: /^batch\.resumed/ },
   },
   redis_full: {
     laneState: null,
-    doctor: /redis.*(?:full|memory)/i,
-    log: named('redis_full', 'redis\\.(?:nearly_)?full', 'redis\\.has_room'),
+    doctor: /redis.*(?:full|maxmemory)/i,
+    log: { begins: /^redis\.nearly_full/, ends: /^redis\.has_room/ },
   },
 } as const satisfies Record<string, Sign>;
+
+/** No `waiting_for` can be read while Redis is away. */
+export const redisAway: Sign = {
+  laneState: null,
+  doctor: /redis/i,
+  log: { begins: /^redis\.away/, ends: /^redis\.back/ },
+};
 
 export interface Expected {
   reason: keyof typeof signs;

@@ -121,7 +121,7 @@ async function setNight(options: NightOptions): Promise<Night> {
     proxy,
     addWorker,
     stop,
-    ...asksFor(stage, metricsPorts, commands, proxy),
+    ...asksFor(stage, metricsPorts, commands, { OPENAI_BASE_URL: proxy.url, ...env }),
   };
   try {
     if (latency !== undefined) await configureProvider(simulatorUrl, { latency });
@@ -137,7 +137,7 @@ function asksFor(
   stage: BatchStage,
   metricsPorts: ReadonlyMap<Child, number>,
   commands: Child[],
-  proxy: ProviderProxy,
+  env: Record<string, string>,
 ) {
   const { stack, redis } = stage;
   const read = async (path: string): Promise<unknown> => {
@@ -155,8 +155,8 @@ function asksFor(
         NIGHTSHIFT_URL: stack.apiUrl,
         NIGHTSHIFT_DATA_DIR: stack.dataDir,
         NIGHTSHIFT_CONFIG: stage.configFile,
-        OPENAI_BASE_URL: proxy.url,
         OPENAI_API_KEY: 'simulated',
+        ...env,
       },
     });
     commands.push(child);
