@@ -16,6 +16,7 @@ const programs = {
   outages: vitest('outages'),
   batches: vitest('batches'),
   rounds: vitest('rounds'),
+  nights: vitest('nights'),
   python: vitest('python'),
   s3: vitest('s3'),
   containers: vitest('containers'),

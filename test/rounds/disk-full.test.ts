@@ -1,51 +1,25 @@
-import { execFile } from 'node:child_process';
-import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { eventually } from '@nightshift/local';
 import { APIError, toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inputFile, names, setBatchStage, type BatchStage } from '../support/batch-stage.ts';
 import { judgeUsage } from '../support/judge-usage.ts';
 import { repeats } from '../support/ledger.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 
-const run = promisify(execFile);
-
-let disk: string;
+let disk: SmallDisk;
 let stage: BatchStage;
 beforeAll(async () => {
-  disk = await mkdtemp(join(tmpdir(), 'nightshift-small-disk-'));
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
-  } catch (error) {
-    throw new Error(`this test fills a disk of its own, and must be root on Linux to mount one`, {
-      cause: error,
-    });
-  }
-  stage = await setBatchStage({ workers: 1, env: { NIGHTSHIFT_BLOBS: `file:${disk}` } });
+  disk = await mountSmallDisk(4);
+  stage = await setBatchStage({ workers: 1, env: { NIGHTSHIFT_BLOBS: `file:${disk.path}` } });
   await stage.latency(5);
 });
 afterAll(async () => {
   await stage?.stop();
-  await run('umount', [disk]);
-  await rm(disk, { recursive: true });
+  await disk?.stop();
 });
 
-const filler = () => join(disk, 'filler');
-async function fill(): Promise<void> {
-  for (const size of [65_536, 4096, 1]) {
-    for (let isFull = false; !isFull;) {
-      isFull = await appendFile(filler(), Buffer.alloc(size)).then(
-        () => false,
-        (error: unknown) => {
-          if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return true;
-          throw error;
-        },
-      );
-    }
-  }
-}
 const heldUp = (): number =>
   stage.stack.workers
     .flatMap(({ lines }) => lines)
@@ -56,7 +30,7 @@ describe('a batch that ends while the disk is full', () => {
     const ids = names('full', 1000);
     const { id } = await stage.create({ input_file_id: await stage.upload(inputFile(ids)) });
     await stage.call(`/batches/${id}/pause`, {});
-    await fill();
+    await disk.fill();
     await stage.call(`/batches/${id}/resume`, {});
     const answered = await stage.reaches(
       id,
@@ -79,7 +53,7 @@ describe('a batch that ends while the disk is full', () => {
     expect(waiting.output_file_id ?? null).toBeNull();
     expect(waiting.request_counts).toEqual(answered.request_counts);
     // What has not been written is not collected.
-    const segments = await readdir(join(disk, 'segments', id)).catch(() => []);
+    const segments = await readdir(join(disk.path, 'segments', id)).catch(() => []);
     expect(segments.length).toBeLessThanOrEqual(3);
     const file = await toFile(Buffer.from('{}\n'.repeat(5000)), 'more.jsonl');
     const refused: unknown = await stage.client.files
@@ -88,7 +62,7 @@ describe('a batch that ends while the disk is full', () => {
     expect(refused).toBeInstanceOf(APIError);
     expect(refused).toMatchObject({ status: 503, code: 'storage_full' });
 
-    await rm(filler());
+    await disk.free();
     const batch = await stage.settled(id);
     expect(batch.status).toBe('completed');
     const judged = await stage.judged(batch, ids);

@@ -34,6 +34,8 @@ export interface BatchStage<Served = RedisHandle> {
   redis: Served;
   /** `http://127.0.0.1:PORT/v1` */
   url: string;
+  /** What `NIGHTSHIFT_CONFIG` names for its processes. */
+  configFile: string;
   upload(text: string, name?: string): Promise<string>;
   create(fields: { input_file_id: string } & Partial<OpenAI.BatchCreateParams>): Promise<Batch>;
   /** Waits until it has ended. */
@@ -135,6 +137,7 @@ export async function setBatchStageOn<Served extends Pick<RedisHandle, 'url' | '
     stack,
     redis,
     url,
+    configFile: config,
     reaches,
     lines,
     conductorOf: (id) => {
