@@ -121,7 +121,13 @@ export async function runAttempt(
       endpoint: claim.endpoint,
       outputTokens: outcome.kind === 'succeeded' ? (outcome.usage?.outputTokens ?? null) : null,
     });
-    const facts = await learn(outcome, claim, { lane, reservation, tookMs, dependencies });
+    const before = factsOf(outcome, claim, {
+      lane,
+      reservation,
+      tookMs,
+      random: dependencies.random(),
+    });
+    const facts = outcome.kind === 'retryable' ? await tellFailure(outcome, before, lane) : before;
     reservation.heard(outcome, answer, !isOwnFault(outcome, facts));
 
     // Decide.
@@ -186,42 +192,41 @@ async function call(
   }
 }
 
-/** What is known when a call has come back; a failure is told to the fleet first, which may open the lane's breaker. */
-async function learn(
+/** What is known when a call has come back. */
+function factsOf(
   outcome: Outcome,
   claim: Claim,
   {
     lane,
     reservation,
     tookMs,
-    dependencies,
-  }: {
-    lane: LaneAccess;
-    reservation: Reservation;
-    tookMs: number;
-    dependencies: AttemptDependencies;
-  },
-): Promise<AttemptFacts> {
-  const { standing } = claim;
-  const times = { sentAtMs: claim.nowMs, endedAtMs: claim.nowMs + tookMs, tookMs };
-  const facts: AttemptFacts = {
+    random,
+  }: { lane: LaneAccess; reservation: Reservation; tookMs: number; random: number },
+): AttemptFacts {
+  const { standing, nowMs: sentAtMs } = claim;
+  const times = { sentAtMs, endedAtMs: sentAtMs + tookMs, tookMs };
+  return {
     jobId: claim.jobId,
     charged: claim.attempt - claim.rescues,
     maxAttempts: claim.maxAttempts,
-    elapsedMs: claim.nowMs - claim.firstAttemptAtMs + tookMs,
-    random: dependencies.random(),
-    sentAtMs: claim.nowMs,
+    elapsedMs: sentAtMs - claim.firstAttemptAtMs + tookMs,
+    random,
+    sentAtMs,
     isProbe: reservation.isProbe,
     standing,
     lane: lane.heard(outcome, times, standing.refusals === 0),
   };
-  if (outcome.kind !== 'retryable') return facts;
-  const kind =
-    reservation.isProbe && facts.lane.isUnreachable
-      ? 'trial'
-      : isKnownToFail(outcome, facts)
-        ? 'known'
-        : 'call';
+}
+
+/** Tells the fleet of a failure, which may open the lane's breaker; resolves to what is known then. */
+async function tellFailure(
+  outcome: Extract<Outcome, { kind: 'retryable' }>,
+  facts: AttemptFacts,
+  lane: LaneAccess,
+): Promise<AttemptFacts> {
+  let kind: 'trial' | 'known' | 'call' = 'call';
+  if (facts.isProbe && facts.lane.isUnreachable) kind = 'trial';
+  else if (isKnownToFail(outcome, facts)) kind = 'known';
   return { ...facts, lane: await lane.failed(kind, outcome.message) };
 }
 
