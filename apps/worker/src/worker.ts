@@ -15,12 +15,14 @@ import {
   createRetentionStore,
   createSubscriber,
   loadScripts,
+  watchMemory,
   whenReady,
   type RetentionStore,
 } from '@nightshift/shared/redis';
 import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
+import { createAnswerKeeper } from './attempt/keep-answer.ts';
 import { parseWorkerEnvironment } from './config.ts';
 import { createConductingThread } from './batches/conducting-thread.ts';
 import type { ConductorDependencies } from './batches/conductor.ts';
@@ -95,9 +97,11 @@ export async function startWorker(
   const inFlight = createInFlight();
   const metrics = createMetrics(inFlight);
   const rescuer = startRescuer();
+  const memory = watchMemory({ redis, logger });
   const attempt = {
     attempts,
     inFlight,
+    keepAnswer: createAnswerKeeper({ attempts, blobs, memory, logger }),
     configuration,
     clock: systemClock,
     random: Math.random,
@@ -171,6 +175,7 @@ export async function startWorker(
   };
   const stop = async (drainMs: number): Promise<void> => {
     const reason = await cutShortBy(stopInOrder(drainMs), drainMs + CLOSE_MS);
+    memory.stop();
     disconnect();
     if (reason === null) logger.info({ workerId }, 'worker.stopped');
     else logger.warn({ workerId, reason }, 'worker.stop_cut_short');

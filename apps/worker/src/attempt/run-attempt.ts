@@ -6,6 +6,7 @@ import { costUsd, findPrice } from '@nightshift/shared/usage';
 import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { classify } from './classify.ts';
 import { decide, type LaneNews, type NextStep } from './decide.ts';
+import type { KeepAnswer } from './keep-answer.ts';
 import type { InFlight } from './in-flight.ts';
 import type { AbortReason, Outcome } from './outcome.ts';
 
@@ -34,6 +35,7 @@ export interface Reservation {
 export interface AttemptDependencies {
   attempts: AttemptStore;
   inFlight: InFlight;
+  keepAnswer: KeepAnswer;
   configuration: Pick<Configuration, 'retry' | 'prices'>;
   clock: Clock;
   random: () => number;
@@ -116,7 +118,12 @@ export async function runAttempt(
 
     // Record.
     if (step.kind === 'release' && step.lane !== null) await lane.report(step.lane, reservation);
-    const recorded = record(step, claim, lane, dependencies);
+    const recorded = record(
+      await keepLargeAnswer(step, claim, dependencies),
+      claim,
+      lane,
+      dependencies,
+    );
     if (step.kind !== 'settle') return await recorded;
     // The slot is the next call's now: that one begins on record behind this result, in the same write at the earliest.
     const [end] = await Promise.all([recorded, reservation.end(heard)]);
@@ -167,6 +174,20 @@ function factsOf(claim: Claim, tookMs: number, random: number) {
     maxAttempts: claim.maxAttempts,
     elapsedMs: claim.nowMs - claim.firstAttemptAtMs + tookMs,
     random,
+  };
+}
+
+/** In the slot: answers that are being written must not become more than calls that may be made. */
+async function keepLargeAnswer(
+  step: NextStep,
+  claim: Claim,
+  { keepAnswer }: AttemptDependencies,
+): Promise<NextStep> {
+  if (step.kind !== 'settle') return step;
+  const { settlement } = step;
+  return {
+    ...step,
+    settlement: { ...settlement, response: await keepAnswer(claim, settlement.response) },
   };
 }
 

@@ -61,6 +61,7 @@ function attempt(answer: ProviderAnswer) {
     {
       attempts,
       inFlight: createInFlight(),
+      keepAnswer: async (_claim, response) => response,
       configuration: readConfiguration({}, 'test', {}),
       clock: systemClock,
       random: () => 0.5,

@@ -52,6 +52,7 @@ export {
   type JobFilter,
   type JobPage,
   type JobStore,
+  type RemoveJobResult,
 } from './job-store.ts';
 export {
   blobsOf,
@@ -73,6 +74,7 @@ export {
 export { createFairShare, type FairShare } from './fair-share.ts';
 export { gatherMoves, type Values } from './gather-moves.ts';
 export { createKeys, type Keys } from './keys.ts';
+export { fullest, watchMemory, type MemoryWatch, type RedisMemory } from './memory-watch.ts';
 export { createLaneStore, type LaneCalls, type LaneStore } from './lane-store.ts';
 export { defineScript } from './script.ts';
 export { loadScripts, type RunScript } from './scripts.ts';
