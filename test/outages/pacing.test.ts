@@ -1,30 +1,14 @@
-import { connect } from 'node:net';
 import { eventually } from '@nightshift/local';
 import { describe, expect, it } from 'vitest';
 import { configureProvider } from '../support/client.ts';
 import { setStage, type Stage } from '../support/stage.ts';
+import { tellRedis } from '../support/tell-redis.ts';
 
 const JOBS = 2000;
 const PER_MINUTE = 3000;
 /** After the disturbance the limit must be used again within so long; then it is judged for a while. */
 const REGAINED_WITHIN_MS = 5000;
 const JUDGED_MS = 5000;
-
-/** One command, as text, to a Redis that asks for no password. */
-async function tellRedis(url: string, command: string): Promise<string> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  try {
-    const answer = new Promise<string>((resolve, reject) => {
-      socket.once('data', (data) => resolve(String(data)));
-      socket.once('error', reject);
-    });
-    socket.write(`${command}\r\n`);
-    return await answer;
-  } finally {
-    socket.destroy();
-  }
-}
 
 async function deleteBudgets(url: string): Promise<void> {
   const found = await tellRedis(url, 'KEYS nightshift:*:budget');

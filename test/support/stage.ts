@@ -26,9 +26,11 @@ export interface Stage {
 export async function setStage({
   workers,
   concurrency,
+  env = {},
 }: {
   workers: number;
   concurrency: number;
+  env?: Record<string, string>;
 }): Promise<Stage> {
   const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
   let stack: Stack;
@@ -41,6 +43,7 @@ export async function setStage({
         LOG_LEVEL: 'info',
         NIGHTSHIFT_API_KEYS: undefined,
         NIGHTSHIFT_CONFIG: undefined,
+        ...env,
       },
     });
   } catch (error) {

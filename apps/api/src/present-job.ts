@@ -9,10 +9,10 @@ export async function presentJob(context: Context, job: Job): Promise<string> {
 }
 
 export async function explainWaiting(
-  { laneStates }: Context,
+  { laneStates, isAtLimit }: Context,
   job: Job,
 ): Promise<WaitingFor | null> {
   if (job.status !== 'queued') return null;
   const { state, budget } = await laneStates.get(job.laneId);
-  return waitingFor(job, state, budget);
+  return waitingFor(job, state, budget, isAtLimit());
 }

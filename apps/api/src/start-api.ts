@@ -1,4 +1,10 @@
-import { BlobStoreUnavailableError, openConfiguredBlobs, type BlobStore } from '@nightshift/blobs';
+import { text } from 'node:stream/consumers';
+import {
+  BlobNotFoundError,
+  BlobStoreUnavailableError,
+  openConfiguredBlobs,
+  type BlobStore,
+} from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import { SettingError } from '@nightshift/shared/config';
@@ -13,6 +19,7 @@ import {
   createSubscriber,
   createUploadStore,
   loadScripts,
+  watchMemory,
   type FairShare,
 } from '@nightshift/shared/redis';
 import type { Priority } from '@nightshift/shared/job';
@@ -22,7 +29,6 @@ import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
 import { serverCloser } from './close-server.ts';
 import { createEventHub } from './event-hub.ts';
-import { startMemoryGuard } from './memory-guard.ts';
 
 export interface RunningApi {
   /** `http://HOST:PORT` */
@@ -64,12 +70,13 @@ export async function startApi(
     run,
     keys,
     retentionMs: settings.configuration.retention.jobsMs,
+    readAnswer: async (blob) => readAnswer(blobs, blob),
   });
   const files = createFileStore({ redis, run, keys });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
-  const memoryGuard = startMemoryGuard({ redis, logger });
+  const memory = watchMemory({ redis, logger });
   const fitness = checkFitness({
     redis,
     isRelaxed: settings.durability === 'relaxed',
@@ -79,7 +86,7 @@ export async function startApi(
 
   const release = async (): Promise<void> => {
     fitness.stop();
-    memoryGuard.stop();
+    memory.stop();
     eventHub.close();
     await blobs.close();
     await laneQueues.close();
@@ -103,7 +110,8 @@ export async function startApi(
       keys: settings.keys,
       clock: systemClock,
       logger,
-      isFull: memoryGuard.isFull,
+      isFull: memory.isTight,
+      isAtLimit: memory.isFull,
       isFit: fitness.isFit,
     });
     const closeServer = serverCloser(app);
@@ -123,6 +131,16 @@ export async function startApi(
     };
   } catch (error) {
     await release();
+    throw error;
+  }
+}
+
+/** Null when it is gone: its job was deleted a moment ago. */
+async function readAnswer(blobs: BlobStore, name: string): Promise<string | null> {
+  try {
+    return await text(blobs.read(name));
+  } catch (error) {
+    if (error instanceof BlobNotFoundError) return null;
     throw error;
   }
 }

@@ -16,6 +16,7 @@ export function waitingFor(
   job: Job,
   lane: LaneState,
   budget: LaneBudget | null = null,
+  isRedisFull = false,
 ): WaitingFor | null {
   if (job.status !== 'queued') return null;
   const { nowMs } = lane;
@@ -37,7 +38,7 @@ export function waitingFor(
   const standing = laneStanding(lane);
   switch (standing.state) {
     case 'open':
-      return waitForBudget(job, budget, nowMs);
+      return waitForBudget(job, budget, nowMs) ?? (isRedisFull ? redisFull : null);
     case 'cooling':
       return {
         reason: 'rate_limit',
@@ -58,6 +59,13 @@ export function waitingFor(
       };
   }
 }
+
+const redisFull: WaitingFor = {
+  reason: 'redis_full',
+  message:
+    'Redis is at its maxmemory: accepted work goes on slowly and nothing new is accepted. Raise maxmemory, or delete settled jobs (DELETE /v1/jobs/ID).',
+  until: null,
+};
 
 /** The lane may be called, and its limit is in use by those before this job. */
 function waitForBudget(job: Job, budget: LaneBudget | null, nowMs: number): WaitingFor | null {

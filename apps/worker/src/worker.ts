@@ -15,12 +15,14 @@ import {
   createRetentionStore,
   createSubscriber,
   loadScripts,
+  watchMemory,
   whenReady,
   type RetentionStore,
 } from '@nightshift/shared/redis';
 import { createLogger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createInFlight } from './attempt/in-flight.ts';
+import { createAnswerKeeper } from './attempt/keep-answer.ts';
 import { parseWorkerEnvironment } from './config.ts';
 import { createConductingThread } from './batches/conducting-thread.ts';
 import type { ConductorDependencies } from './batches/conductor.ts';
@@ -32,9 +34,15 @@ import { createCleaner } from './services/cleaner.ts';
 import { createSweeper } from './services/sweeper.ts';
 
 export interface WorkerHandle {
-  /** Drains and stops; a second call waits for the first. */
+  /**
+   * Drains and stops; a second call waits for the first. Resolves soon after the drain also when Redis does not answer:
+   * what is held then comes back as after a death, by the rescuer or when its locks run out.
+   */
   stop(drainMs?: number): Promise<void>;
 }
+
+/** After the drain, for handing back and closing: within two seconds of it the process is to be gone. */
+const CLOSE_MS = 1200;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -89,9 +97,11 @@ export async function startWorker(
   const inFlight = createInFlight();
   const metrics = createMetrics(inFlight);
   const rescuer = startRescuer();
+  const memory = watchMemory({ redis, logger });
   const attempt = {
     attempts,
     inFlight,
+    keepAnswer: createAnswerKeeper({ attempts, blobs, memory, logger }),
     configuration,
     clock: systemClock,
     random: Math.random,
@@ -156,17 +166,19 @@ export async function startWorker(
   );
 
   let stopped: Promise<void> | undefined;
-  const stop = async (drainMs: number): Promise<void> => {
-    await conductors.stop();
-    await cleaner.stop();
-    await sweeper.stop();
-    await fleet.stop(drainMs);
+  const stopInOrder = async (drainMs: number): Promise<void> => {
+    await Promise.all([conductors.stop(), cleaner.stop(), sweeper.stop(), fleet.stop(drainMs)]);
     await server?.close();
     await queues.close();
     await blobs.close();
     rescuer.dismiss();
+  };
+  const stop = async (drainMs: number): Promise<void> => {
+    const reason = await cutShortBy(stopInOrder(drainMs), drainMs + CLOSE_MS);
+    memory.stop();
     disconnect();
-    logger.info({ workerId }, 'worker.stopped');
+    if (reason === null) logger.info({ workerId }, 'worker.stopped');
+    else logger.warn({ workerId, reason }, 'worker.stop_cut_short');
   };
   return {
     stop: async (drainMs = environment.WORKER_DRAIN_MS) => {
@@ -176,7 +188,23 @@ export async function startWorker(
   };
 }
 
-/** The process: runs until SIGTERM or SIGINT; a second signal hands everything back at once. */
+/** Null when the work was over in time, else what kept it from that; it is left to itself then. */
+async function cutShortBy(work: Promise<void>, mostMs: number): Promise<string | null> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      work.then(
+        () => null,
+        (error: unknown) => (error as Error).message,
+      ),
+      systemClock.sleep(mostMs, late.signal).then(() => `not over after ${mostMs} ms`),
+    ]);
+  } finally {
+    late.abort();
+  }
+}
+
+/** The process: runs until SIGTERM or SIGINT, then ends it with 0. A second signal ends it at once. */
 export async function runWorker(variables: Environment): Promise<void> {
   const starting = new AbortController();
   const signals = ['SIGTERM', 'SIGINT'] as const;
@@ -188,8 +216,17 @@ export async function runWorker(variables: Environment): Promise<void> {
       });
     }
   });
-  const worker = await startWorker(variables, starting.signal);
+  const start = startWorker(variables, starting.signal);
+  // A start that was asked to stop may wait for a Redis that went away again.
+  const worker = await Promise.race([
+    start,
+    asked.then(async () => systemClock.sleep(CLOSE_MS)),
+  ]).catch((error: unknown) => {
+    if (!starting.signal.aborted) throw error;
+  });
   await asked;
   for (const name of signals) process.once(name, () => process.exit(1));
-  await worker.stop();
+  await worker?.stop();
+  // What did not end in time must not hold the process.
+  process.exit(0);
 }

@@ -15,11 +15,14 @@ Returns  for each job, in their order:
                                     was accepted before
          { 'replayed', id }         the key was used before with the same content
          { 'conflict', id }         the key was used before with other content
-         { 'broken', message }      nothing was promised to this one; the others are what they are
+         { 'broken', message }      nothing was promised to this one; the others are what they are. The message begins
+                                    with OOM when the reserve for accepted work is touched
 
 Atomic: record, index, expiry, outbox entry and idempotency record of a job stand together or not at all. No
-allow-oom: a full Redis refuses all of them here, before anything is promised. ]]
+allow-oom: a full Redis refuses all of them here, before anything is promised. A key whose job is gone, deleted or at the
+end of its retention, stands for nothing any more. Records are in the index's slot. ]]
 --#include lib/time
+--#include lib/memory
 --#include lib/pace
 --#include lib/record
 
@@ -33,6 +36,8 @@ local index, outbox = {}, {}
 -- lane and priority → the bundle that the next job joins; all bundles.
 local open, bundles = {}, {}
 local sizes = {}
+-- One look for all jobs of this call: it costs about as much as two commands.
+local is_full
 
 local function size_of(lane)
   local size = sizes[lane]
@@ -63,11 +68,17 @@ local function store(record, id, ...)
     'rescues', '0', 'generation', '0', 'delivery', '1', 'created_at', at, 'seq', '1', 'events', first_event, ...)
 end
 
+-- Whether the job that a key stands for is gone; a key may be a batch's or a file's, too.
+local function is_gone(record, id, other)
+  if string.sub(other, 1, 4) ~= 'job_' then return false end
+  return redis.call('EXISTS', string.sub(record, 1, -1 - #id) .. other) == 0
+end
+
 local function accept(record, idempotency, from, to)
   local id, run_at, expires_after, hash = ARGV[from], tonumber(ARGV[from + 1]), ARGV[from + 2], ARGV[from + 3]
   if idempotency then
     local used = redis.call('HMGET', idempotency, 'id', 'hash')
-    if used[1] and used[1] ~= id then
+    if used[1] and used[1] ~= id and not is_gone(record, id, used[1]) then
       return { used[2] == hash and 'replayed' or 'conflict', used[1] }
     end
   end
@@ -75,6 +86,8 @@ local function accept(record, idempotency, from, to)
   local accepted = { 'accepted', now, is_later and run_at or now }
   -- The client library sends a script again when the connection broke before its answer came.
   if redis.call('EXISTS', record) == 1 then return accepted end
+  if is_full == nil then is_full = is_reserve_touched() end
+  if is_full then return { 'broken', REFUSAL } end
 
   if expires_after == '' then
     store(record, id, unpack(ARGV, from + 4, to))

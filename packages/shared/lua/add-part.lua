@@ -7,8 +7,10 @@ ARGV  1 part id  2 bytes  3 its blob  4 most parts
 Returns  { 'added', created_at } | { 'missing' } | { 'not_pending', status } | { 'too_many' }
          { 'swept' }   the blob was not announced, or took so long that it may have been removed
 
-The blob stays loose: no file is made of it before the upload completes, and its time is longer than the upload's. ]]
+The blob stays loose: no file is made of it before the upload completes, and its time is longer than the upload's.
+No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched. ]]
 --#include lib/time
+--#include lib/memory
 --#include lib/file
 
 local now = now_ms()
@@ -21,6 +23,7 @@ local stored = redis.call('HGET', KEYS[1], 'part:' .. ARGV[1])
 if stored then return { 'added', string.match(stored, '^%d+') } end
 if tonumber(r[3] or '0') >= tonumber(ARGV[4]) then return { 'too_many' } end
 if not is_held(KEYS[2], ARGV[3], now) then return { 'swept' } end
+if is_reserve_touched() then return redis.error_reply(REFUSAL) end
 redis.call('HSET', KEYS[1], 'part:' .. ARGV[1], whole(now) .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'part_count', 1)
 return { 'added', whole(now) }

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ Makes a file of an upload whose parts were joined into one blob.
 
 KEYS  1 upload  2 record  3 files  4 expiring files  5 loose blobs  6 pending uploads
@@ -9,7 +9,7 @@ Returns  { 'completed', created_at, expires_at or '' } | { 'missing' } | { 'not_
          { 'swept' }   the blob was not announced, or took so long that it may have been removed
 
 Atomic: the file's record and the upload's end. An upload that expired while its parts were being joined is completed:
-its parts are held for longer than that. ]]
+its parts are held for longer than that. Works at the memory limit: it ends what was accepted with the parts. ]]
 --#include lib/time
 --#include lib/file
 --#include lib/upload

@@ -7,9 +7,11 @@ ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window 
 
 Returns  { 'created' } | { 'replayed', id } | { 'conflict', id } | { 'no_input' }
 
-Atomic. No allow-oom: a full Redis refuses new work here. A key whose batch is gone, its retention being over, stands for
+Atomic. No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched: a full Redis refuses
+new work here. A key whose batch is gone, its retention being over, stands for
 nothing any more. Records are in the batch's slot. ]]
 --#include lib/time
+--#include lib/memory
 
 if KEYS[5] then
   local used = redis.call('HMGET', KEYS[5], 'id', 'hash')
@@ -24,6 +26,7 @@ end
 -- The client library sends a script again when the connection broke before its answer came.
 if redis.call('EXISTS', KEYS[1]) == 1 then return { 'created' } end
 if redis.call('EXISTS', KEYS[4]) == 0 then return { 'no_input' } end
+if is_reserve_touched() then return redis.error_reply(REFUSAL) end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'v', '1', 'id', ARGV[1], 'status', 'validating', 'created_at', whole(now), 'expires_at',
   whole(now + ARGV[4]), 'total', '0', 'completed', '0', 'failed', '0', 'fed', '0', 'epoch', '0', unpack(ARGV, 7))

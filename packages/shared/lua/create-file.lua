@@ -10,9 +10,10 @@ Returns  { 'created', created_at, expires_at or '' }
          { 'conflict', id }   the key was used before with other content
          { 'swept' }          the blob was not announced, or took so long that it may have been removed
 
-Atomic: record, indexes, idempotency record, and that the blob is no longer loose. No allow-oom: a full Redis refuses
-before anything is promised. ]]
+Atomic: record, indexes, idempotency record, and that the blob is no longer loose. No allow-oom, and an
+error that begins with OOM when the reserve for accepted work is touched: a full Redis refuses before anything is promised. ]]
 --#include lib/time
+--#include lib/memory
 --#include lib/file
 
 local now = now_ms()
@@ -27,6 +28,7 @@ end
 local stored = redis.call('HMGET', KEYS[1], 'created_at', 'expires_at')
 if stored[1] then return { 'created', stored[1], stored[2] } end
 if not is_held(KEYS[4], ARGV[8], now) then return { 'swept' } end
+if is_reserve_touched() then return redis.error_reply(REFUSAL) end
 
 local at, expires_at = store_file({ KEYS[1], KEYS[2], KEYS[3] }, { id = id, tenant = ARGV[2], filename = ARGV[3],
   purpose = ARGV[4], bytes = ARGV[5], content = ARGV[7] }, ARGV[6], now)

@@ -6,8 +6,11 @@ ARGV  1 how long it may be added to, in ms  2 how long its record is kept, in ms
       4 most pending  5 most bytes of all of them  6 id  7… field, value, …
 
 Returns  { 'created', created_at, expires_at }
-         { 'full' }   the tenant has begun too many, or too large ones; one alone is always let in ]]
+         { 'full' }   the tenant has begun too many, or too large ones; one alone is always let in
+
+No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched. ]]
 --#include lib/time
+--#include lib/memory
 
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', whole(now))
@@ -18,6 +21,7 @@ local pending = redis.call('ZRANGE', KEYS[2], 0, -1)
 local bytes = tonumber(ARGV[3])
 for _, member in ipairs(pending) do bytes = bytes + tonumber(string.match(member, '%d+$')) end
 if #pending > 0 and (#pending >= tonumber(ARGV[4]) or bytes > tonumber(ARGV[5])) then return { 'full' } end
+if is_reserve_touched() then return redis.error_reply(REFUSAL) end
 local expires_at = now + tonumber(ARGV[1])
 redis.call('HSET', KEYS[1], 'status', 'pending', 'created_at', whole(now), 'expires_at', whole(expires_at), 'id', ARGV[6],
   'bytes', ARGV[3], unpack(ARGV, 7))

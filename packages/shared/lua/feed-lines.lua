@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[ Lets the next lines of a batch into their lanes: each a job on record, sure to be delivered.
 
 KEYS  1 batch  2 window  3 outbox  4 expiring  then the record of each line
@@ -8,13 +8,17 @@ ARGV  1 tenant  2 epoch  3 lines fed before  4 last line read  5 its end in byte
 
 Returns  { 'fed', expires_at } | { 'lost' }   lost: another conductor, another place, or no longer in progress
 
-Atomic: the place in the input moves with the lines, so none is fed twice and none is left out. No allow-oom: a full
-Redis keeps the batch where it is. ]]
+Atomic: the place in the input moves with the lines, so none is fed twice and none is left out. A batch is
+accepted work, so its lines come in at the memory limit too, but a few at a time: while the reserve is touched and more
+than FEW_LINES stand in the window, an error that begins with OOM keeps the batch where it is. ]]
 --#include lib/time
+--#include lib/memory
 --#include lib/batch
 
+local FEW_LINES = 16
 local r = redis.call('HMGET', KEYS[1], 'epoch', 'status', 'fed', 'expires_at')
 if r[1] ~= ARGV[2] or r[2] ~= 'in_progress' or r[3] ~= ARGV[3] then return { 'lost' } end
+if redis.call('SCARD', KEYS[2]) > FEW_LINES and is_reserve_touched() then return redis.error_reply(REFUSAL) end
 local now = now_ms()
 local at, due = whole(now), whole(now + ARGV[6])
 local arg, lines = 7, 0

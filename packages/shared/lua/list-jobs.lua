@@ -8,7 +8,7 @@ ARGV  1 the member to start after, or ''  2 how many members to look at  3 lowes
 
 Returns  { 'unknown_cursor' }
          { 'page', last, over, id, bytes, … }  last: the member to go on after; over: '1' when there is no more to
-                                               look at; bytes: the length of the answer in the record
+                                               look at; bytes: the length of the answer
 
 By rank and not by score: two jobs of one millisecond are neither skipped nor shown twice. A stretch is short, so
 that a rare match in a long index holds nobody up; the caller comes again. The records are in the index's slot. ]]
@@ -47,7 +47,8 @@ for i = 1, #members, 2 do
   if r[1] and (status == '' or r[1] == status) and (model == '' or r[2] == model)
     and (not metadata or has_metadata(r[3])) then
     page[#page + 1] = id
-    page[#page + 1] = redis.call('HSTRLEN', record, 'response_body')
+    local in_blob = redis.call('HGET', record, 'response_bytes')
+    page[#page + 1] = in_blob and tonumber(in_blob) or redis.call('HSTRLEN', record, 'response_body')
     if (#page - 3) / 2 >= most then
       if i + 2 <= #members then page[3] = '0' end
       break

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '@nightshift/shared/errors';
-import { jobSchema } from '@nightshift/shared/http';
-import { isSettled, type Job } from '@nightshift/shared/job';
+import { deletedJobSchema, jobSchema } from '@nightshift/shared/http';
+import { isSettled, type Job, type JobStatus } from '@nightshift/shared/job';
 import { acceptJob } from '../accept-job.ts';
 import type { Context } from '../context.ts';
 import { noBodySchema } from '../plugins/validation.ts';
 import { presentJob } from '../present-job.ts';
-import { answer, errorAnswers, onBody, onRedis, sendJson } from './answers.ts';
+import { discard } from '../upload/spool.ts';
+import { answer, errorAnswers, onBody, onRedis, onStorage, sendJson } from './answers.ts';
 import {
   idempotencyHeadersSchema,
   idempotencyKeyOf,
@@ -25,7 +26,7 @@ const cancelSchema = {
   body: noBodySchema,
   response: {
     200: answer('The job, settled', jobSchema),
-    ...errorAnswers(...onBody, ...onRedis, 'not_found'),
+    ...errorAnswers(...onBody, ...onRedis, ...onStorage, 'not_found'),
   },
 };
 
@@ -53,6 +54,20 @@ const retrySchema = {
   },
 };
 
+const deleteSchema = {
+  operationId: 'deleteJob',
+  tags: ['jobs'],
+  summary: 'Delete a settled job',
+  description:
+    'Frees what the job takes in Redis and in the blob store at once. Its `Idempotency-Key` makes a new job from then on.',
+  params: jobParamsSchema,
+  body: noBodySchema,
+  response: {
+    200: answer('The job is gone', deletedJobSchema),
+    ...errorAnswers(...onBody, ...onRedis, 'not_found', 'job_not_settled'),
+  },
+};
+
 export function registerChangeJobs(app: FastifyInstance, context: Context): void {
   const { jobs } = context;
 
@@ -62,6 +77,17 @@ export function registerChangeJobs(app: FastifyInstance, context: Context): void
     const job = await jobs.get(request.tenant, id);
     if (job === null) throw noSuchJob(id);
     return sendJson(reply, 200, await presentJob(context, job));
+  });
+
+  app.delete('/v1/jobs/:id', { schema: deleteSchema }, async (request, reply) => {
+    const id = jobIdOf(request.params);
+    const removed = await jobs.remove(request.tenant, id);
+    if (removed.kind === 'missing') throw noSuchJob(id);
+    if (removed.kind === 'not_settled') throw notSettled(id, removed.status);
+    if (removed.blob !== null) {
+      await discard(context, request.tenant, [{ kind: 'blob', name: removed.blob }]);
+    }
+    return sendJson(reply, 200, JSON.stringify({ id, object: 'job', deleted: true }));
   });
 
   app.post('/v1/jobs/:id/retry', { schema: retrySchema }, async (request, reply) => {
@@ -92,6 +118,14 @@ export function registerChangeJobs(app: FastifyInstance, context: Context): void
       waitS: null,
     });
   });
+}
+
+function notSettled(id: string, status: JobStatus): ApiError {
+  return new ApiError(
+    'job_not_settled',
+    `Cannot delete job '${id}' with status '${status}'; wait until it is settled, or cancel it first.`,
+    { param: 'id', headers: { 'x-should-retry': 'false' } },
+  );
 }
 
 function notRetryable({ id, status }: Job): ApiError {

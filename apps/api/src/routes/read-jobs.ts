@@ -11,7 +11,7 @@ import type { JobFilter } from '@nightshift/shared/redis';
 import type { Context } from '../context.ts';
 import { presentJob } from '../present-job.ts';
 import { untilSettled } from '../until-settled.ts';
-import { answer, errorAnswers, listToJson, onRedis, sendJson } from './answers.ts';
+import { answer, errorAnswers, listToJson, onRedis, onStorage, sendJson } from './answers.ts';
 import { jobIdOf, jobParamsSchema, noSuchJob } from './job-parameters.ts';
 
 const getSchema = {
@@ -25,6 +25,7 @@ const getSchema = {
     200: answer('The job as it is now', jobSchema),
     ...errorAnswers(
       ...onRedis,
+      ...onStorage,
       'not_found',
       'invalid_value',
       'unknown_parameter',
@@ -44,6 +45,7 @@ const listSchema = {
     200: answer('A page of jobs', jobListSchema),
     ...errorAnswers(
       ...onRedis,
+      ...onStorage,
       'invalid_type',
       'invalid_value',
       'unknown_parameter',

@@ -9,6 +9,10 @@ afterAll(async () => {
   await api.close();
 });
 
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
 describe('POST /v1/jobs/ID/cancel', () => {
   it('cancels a queued job and one in progress, in the answer already', async () => {
     for (const isBegun of [false, true]) {
@@ -40,6 +44,78 @@ describe('POST /v1/jobs/ID/cancel', () => {
     await api.post(`/v1/jobs/${id}/cancel`, '');
     expect(await api.attempts.settle(claim, completed)).toBe('lost');
     expect((await api.get(`/v1/jobs/${id}`)).json()).toMatchObject({ status: 'cancelled' });
+  });
+});
+
+describe('DELETE /v1/jobs/ID', () => {
+  const remove = async (id: string) => api.app.inject({ method: 'DELETE', url: `/v1/jobs/${id}` });
+
+  it('removes a settled job with all that it took, and is 404 from then on', async () => {
+    const { id: other } = await api.submit();
+    await api.complete(other);
+    const before = await api.allKeys();
+    for (const settlement of [completed, failed]) {
+      const { id } = await api.submit();
+      await api.complete(id, settlement);
+      const answer = await remove(id);
+      expect(answer.statusCode).toBe(200);
+      expect(answer.json()).toEqual({ id, object: 'job', deleted: true });
+      expect((await remove(id)).statusCode).toBe(404);
+      expect((await api.get(`/v1/jobs/${id}`)).statusCode).toBe(404);
+      expect((await api.get('/v1/jobs?limit=100')).body).not.toContain(id);
+      expect((await api.get('/v1/jobs?limit=100&status=failed')).body).not.toContain(id);
+    }
+    expect((await api.get(`/v1/jobs/${other}`)).statusCode).toBe(200);
+    const left = (await api.allKeys()).filter((key) => !before.includes(key));
+    expect(left.filter((key) => key.includes(':job:'))).toEqual([]);
+  });
+
+  it('is refused while the job is not settled', async () => {
+    const { id } = await api.submit();
+    for (const status of ['queued', 'in_progress']) {
+      if (status === 'in_progress') await api.begin(id);
+      const answer = await remove(id);
+      expect(answer.statusCode).toBe(409);
+      expect(answer.headers['x-should-retry']).toBe('false');
+      expect(answer.json()).toMatchObject({ error: { code: 'job_not_settled', param: 'id' } });
+      expect(answer.json<{ error: { message: string } }>().error.message).toContain(status);
+    }
+    expect((await api.get(`/v1/jobs/${id}`)).json()).toMatchObject({ status: 'in_progress' });
+  });
+
+  it.each(['job_1', 'job_00000000000000000000000000000000', 'file-1', '%00'])(
+    'is 404 for %s',
+    async (id) => {
+      const answer = await remove(id);
+      expect(answer.statusCode).toBe(404);
+      expect(answer.json()).toMatchObject({ error: { code: 'not_found' } });
+    },
+  );
+
+  it('lets its idempotency key make a new job', async () => {
+    const headers = { 'idempotency-key': 'deleted-once' };
+    const submit = async () =>
+      (await api.post('/v1/jobs', { body: { model: 'm' } }, headers)).json<JobView>().id;
+    const first = await submit();
+    expect(await submit()).toBe(first);
+    await api.complete(first);
+    await remove(first);
+    const second = await submit();
+    expect(second).not.toBe(first);
+    expect(await submit()).toBe(second);
+  });
+
+  it('shows a large answer from the blob store, and removes it there', async () => {
+    const { id } = await api.submit();
+    const blob = { name: `answers-00/${id}-1`, bytes: 20 };
+    await api.attempts.holdAnswer('default', blob.name);
+    await api.blobs.put(blob.name, bytesOf('{"text": "12.50"}'));
+    const response = { statusCode: 200, requestId: null, body: 'not this', blob };
+    await api.complete(id, { ...completed, response });
+    expect((await api.get(`/v1/jobs/${id}`)).body).toContain('"body":{"text": "12.50"}');
+    expect((await api.get('/v1/jobs?limit=1')).body).toContain('"body":{"text": "12.50"}');
+    expect((await remove(id)).statusCode).toBe(200);
+    expect(await api.blobs.size(blob.name)).toBeNull();
   });
 });
 

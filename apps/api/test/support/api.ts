@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { openBlobStore, type BlobStore } from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
@@ -64,7 +65,6 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
   const run = loadScripts(redis);
   const configuration = readConfiguration(config, 'test', {});
   const stores = { redis, run, keys, retentionMs: configuration.retention.jobsMs };
-  const jobs = createJobStore(stores);
   const attempts = createAttemptStore(stores);
   const lanes = createLaneStore({ redis, run, keys, maxLanes: configuration.limits.lanes });
   const files = createFileStore({ redis, run, keys });
@@ -72,6 +72,8 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
   const uploads = createUploadStore({ run, keys });
   const dataDir = await mkdtemp(join(tmpdir(), 'nightshift-api-test-'));
   const blobs = await openBlobStore(`file:${dataDir}`, {});
+  const readAnswer = async (blob: string): Promise<string> => text(blobs.read(blob));
+  const jobs = createJobStore({ ...stores, readAnswer });
   const laneQueues = createLaneQueues({ redis, keys });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events, releaseAfterMs });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { isLoopbackAddress, isLoopbackHostHeader, isLoopbackOrigin } from '../../src/loopback.ts';
-import { parseMemory } from '../../src/memory-guard.ts';
 import { parseJsonBody } from '../../src/plugins/json-body.ts';
 import { preferredWait } from '../../src/prefer.ts';
 import { parseQuery } from '../../src/query-string.ts';
@@ -83,14 +82,4 @@ describe('a JSON body', () => {
       /^The request body is not valid JSON\.$/,
     );
   });
-});
-
-it('INFO memory', () => {
-  expect(
-    parseMemory('# Memory\r\nused_memory:90\r\nused_memory_rss:1\r\nmaxmemory:100\r\n'),
-  ).toEqual({
-    usedBytes: 90,
-    mostBytes: 100,
-  });
-  expect(parseMemory('')).toEqual({ usedBytes: 0, mostBytes: 0 });
 });

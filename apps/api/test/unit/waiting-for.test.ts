@@ -74,6 +74,16 @@ it('names the first thing that holds a queued job up', () => {
   }
 });
 
+it('names a full Redis where nothing else holds the job up', () => {
+  const at = (fields: Partial<Job>, state: Partial<LaneState> = {}) =>
+    waitingFor({ ...job, ...fields }, { ...open, ...state }, null, true)?.reason;
+  expect(at({})).toBe('redis_full');
+  expect(at({ runAtMs: NOW + 1500 })).toBe('run_at');
+  expect(at({}, { operatorPaused: true })).toBe('lane_paused');
+  expect(at({ status: 'completed' })).toBeUndefined();
+  expect(waitingFor(job, open)).toBeNull();
+});
+
 it('an event of the stream survives line breaks of every kind', () => {
   const event = { seq: 3, type: 'job.completed', atMs: NOW, attempts: 1, detail: 'a "b"' };
   const settled: Job = {

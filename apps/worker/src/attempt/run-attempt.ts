@@ -8,6 +8,7 @@ import type { Provider, ProviderAnswer } from '../provider/index.ts';
 import { classify } from './classify.ts';
 import { decide, isKnownToFail } from './decide.ts';
 import { isOwnRefusal } from './decide-refusal.ts';
+import type { KeepAnswer } from './keep-answer.ts';
 import type { InFlight } from './in-flight.ts';
 import type { AttemptFacts, LaneFacts, LaneNews, NextStep } from './next-step.ts';
 import type { AbortReason, Outcome } from './outcome.ts';
@@ -45,6 +46,7 @@ export interface Reservation {
 export interface AttemptDependencies {
   attempts: AttemptStore;
   inFlight: InFlight;
+  keepAnswer: KeepAnswer;
   configuration: Pick<Configuration, 'retry' | 'prices'>;
   clock: Clock;
   random: () => number;
@@ -142,7 +144,12 @@ export async function runAttempt(
     // Record.
     if (step.kind === 'release' && step.lane !== null)
       await lane.report(step.lane, reservation, jobId);
-    const recorded = record(step, claim, lane, dependencies);
+    const recorded = record(
+      await keepLargeAnswer(step, claim, dependencies),
+      claim,
+      lane,
+      dependencies,
+    );
     if (step.kind !== 'settle') return await recorded;
     // The slot is the next call's now: that one begins on record behind this result, in the same write at the earliest.
     const [end] = await Promise.all([recorded, reservation.end(heard)]);
@@ -236,6 +243,20 @@ function isOwnFault(outcome: Outcome, facts: AttemptFacts): boolean {
   return (
     outcome.kind === 'retryable' && (facts.lane.isUnreachable || isKnownToFail(outcome, facts))
   );
+}
+
+/** In the slot: answers that are being written must not become more than calls that may be made. */
+async function keepLargeAnswer(
+  step: NextStep,
+  claim: Claim,
+  { keepAnswer }: AttemptDependencies,
+): Promise<NextStep> {
+  if (step.kind !== 'settle') return step;
+  const { settlement } = step;
+  return {
+    ...step,
+    settlement: { ...settlement, response: await keepAnswer(claim, settlement.response) },
+  };
 }
 
 async function record(

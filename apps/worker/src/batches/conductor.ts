@@ -9,6 +9,7 @@ import type {
   ConductorStore,
   JobStore,
   LaneStore,
+  MemoryWatch,
   OutputFile,
 } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
@@ -24,6 +25,7 @@ export interface ConductorDependencies {
   lanes: LaneStore;
   queues: LaneQueues;
   blobs: BlobStore;
+  memory: Pick<MemoryWatch, 'isTight'>;
   configuration: Configuration;
   clock: Clock;
   logger: Logger;

@@ -18,6 +18,8 @@ import { createTokenLimits } from './token-limits.ts';
 /** In one script call. */
 const FED_AT_ONCE = { lines: 250, bytes: 1_000_000 };
 const SKIPPED_AT_ONCE = 500;
+/** While Redis is short of memory, more are not let in before as few are left; feed-lines has the same number. */
+const FEW_LINES = 16;
 
 export interface Feeder {
   /** Lets lines into their lanes as far as the window has room; resolves to how many. */
@@ -31,7 +33,7 @@ export function createFeeder(
   conducting: Conducting,
   { batch, place: start }: ConductedBatch,
   input: string,
-  { store, lanes, queues, jobs, blobs, configuration, clock }: ConductorDependencies,
+  { store, lanes, queues, jobs, blobs, memory, configuration, clock }: ConductorDependencies,
 ): Feeder {
   const requests = readRequests(blobs, input, batch.endpoint, start);
   const bundles = createBundles<FedLine>(clock.monotonic);
@@ -66,7 +68,7 @@ export function createFeeder(
     feed: async (place, outstanding) => {
       bundles.settled(place.fed - outstanding);
       const room = linesToFeed(outstanding, averageBytes, batch.counts.total - place.fed);
-      if (room === 0) return 0;
+      if (room === 0 || (memory.isTight() && outstanding > FEW_LINES)) return 0;
       // What is fed before the pace is known travels line by line.
       if (!bundles.isPaceKnown && outstanding >= FED_AT_ONCE.lines) return 0;
       const lines = await next(place, {
@@ -117,7 +119,7 @@ export function createFeeder(
     const provider = routeModel(configuration, model);
     if (provider === undefined) throw new Error(`no provider serves the model of line ${line}`);
     const lane = laneOf(provider.name, model, provider.credential);
-    if ((await lanes.register(lane)) === 'too_many') {
+    if ((await lanes.register(lane, true)) === 'too_many') {
       throw new Error(`line ${line} needs one lane more than limits.lanes allows`);
     }
     const { endpoint } = batch;

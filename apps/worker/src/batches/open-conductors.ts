@@ -10,6 +10,7 @@ import {
   createKeys,
   createLaneStore,
   loadScripts,
+  watchMemory,
 } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import { parseWorkerEnvironment } from '../config.ts';
@@ -42,6 +43,7 @@ export async function openConductors(
   const fairShare = createFairShare({ run, keys });
   // Lines are bulk, and those of different batches always take turns.
   const queues = createLaneQueues({ redis, keys, share: () => fairShare });
+  const memory = watchMemory({ redis, logger });
   const conductors = createConductors({
     store:
       hands?.store ?? createConductorStore({ redis, run, keys, retentionMs: retention.batchesMs }),
@@ -49,6 +51,7 @@ export async function openConductors(
     lanes: createLaneStore({ redis, run, keys, maxLanes: limits.lanes }),
     queues,
     blobs: hands?.blobs ?? blobs,
+    memory,
     configuration,
     clock: systemClock,
     logger,
@@ -58,6 +61,7 @@ export async function openConductors(
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await conductors.stop();
+    memory.stop();
     await queues.close();
     await blobs.close();
     redis.disconnect();

@@ -1,3 +1,5 @@
+import { text } from 'node:stream/consumers';
+import type { BlobStore } from '@nightshift/blobs';
 import type { Batch, ResultSegment } from '@nightshift/shared/batch';
 import type { Conducting, LineResult } from '@nightshift/shared/redis';
 import type { ConductorDependencies } from './conductor.ts';
@@ -5,6 +7,8 @@ import { resultLine } from './result-line.ts';
 import { growFile } from './segments.ts';
 
 const READ_AT_ONCE = 1000;
+/** Of answers in the blob store, in memory at once; one alone may be larger. */
+const WRITTEN_AT_ONCE_BYTES = 16_000_000;
 
 export interface ResultWriter {
   /** Writes results that wait. Gathers them for a while first, unless `atOnce`. */
@@ -32,9 +36,11 @@ export function createResultWriter(
       const isDue = atOnce || clock.monotonic() - drainedAtMs >= blobs.gather.forMs;
       if (!isDue) return 'nothing';
       drainedAtMs = clock.monotonic();
-      const results = await store.results(conducting, READ_AT_ONCE);
-      const last = results.at(-1);
+      const waiting = await store.results(conducting, READ_AT_ONCE);
+      const stored = firstOf(waiting, WRITTEN_AT_ONCE_BYTES);
+      const last = stored.at(-1);
       if (last === undefined) return 'nothing';
+      const results = await Promise.all(stored.map(async (result) => withAnswer(blobs, result)));
       const lines = results.map((result) => resultLine(id, result));
       const of = (file: 'output' | 'failures'): string[] =>
         lines.filter((line) => line.file === file).map(({ text }) => text);
@@ -44,9 +50,10 @@ export function createResultWriter(
         await output.append(of('output')),
         await failures.append(of('failures')),
         amountsOf(results),
+        stored.flatMap(({ response }) => response?.blob?.name ?? []),
       );
       if (!isCommitted) return 'lost';
-      if (results.length < READ_AT_ONCE) return 'some';
+      if (waiting.length < READ_AT_ONCE && stored.length === waiting.length) return 'some';
       drainedAtMs = -Infinity;
       return 'more';
     },
@@ -61,6 +68,22 @@ export function createResultWriter(
       await failures.close();
     },
   };
+}
+
+/** The first results, as many as may be in memory at once with their answers. */
+export function firstOf(results: readonly LineResult[], mostBytes: number): readonly LineResult[] {
+  let bytes = 0;
+  const beyond = results.findIndex(({ response }, at) => {
+    bytes += response?.blob?.bytes ?? response?.body.length ?? 0;
+    return at > 0 && bytes > mostBytes;
+  });
+  return beyond === -1 ? results : results.slice(0, beyond);
+}
+
+async function withAnswer(blobs: BlobStore, result: LineResult): Promise<LineResult> {
+  const { response } = result;
+  if (response?.blob == null) return result;
+  return { ...result, response: { ...response, body: await text(blobs.read(response.blob.name)) } };
 }
 
 /** What results add to their batch's usage and cost; in whole numbers, which add up exactly. */

@@ -44,6 +44,7 @@ async function firstBundles(paces: Readonly<Record<string, number>>, models: rea
       },
       queues: { add: async () => {} },
       jobs: { confirmDeliveries: async () => {} },
+      memory: { isTight: () => false },
       blobs: {
         async *read() {
           yield Buffer.from(input);

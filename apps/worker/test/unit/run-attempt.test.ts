@@ -78,6 +78,7 @@ function attempt(answer: ProviderAnswer) {
     {
       attempts,
       inFlight: createInFlight(),
+      keepAnswer: async (_claim, response) => response,
       configuration: readConfiguration({}, 'test', {}),
       clock: systemClock,
       random: () => 0.5,

@@ -89,11 +89,12 @@ local function leave(key, id)
 end
 
 -- The one result of a line: counted in its batch and handed to the conductor, which writes it to a file. A second one is
--- dropped. Its record has done its work.
+-- dropped. Its record has done its work. Returns whether it was the first.
 local function settle_line(keys, job, status, ...)
   local line = job.line or redis.call('HMGET', job.record, 'batch', 'line', 'custom_id')
   local batch = line[1]
-  if redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0 then
+  local is_first = redis.call('SETBIT', batch .. ':lines', line[2], 1) == 0
+  if is_first then
     redis.call('XADD', batch .. ':results', '*', 'line', line[2], 'custom_id', line[3], 'status', status, ...)
     count_line(batch, status == 'completed' and 'completed' or 'failed')
     if status == 'expired' then count_line(batch, 'expired') end
@@ -103,11 +104,13 @@ local function settle_line(keys, job, status, ...)
   leave(batch .. ':window', job.id)
   leave(keys[1], job.id)
   redis.call('DEL', job.record)
+  return is_first
 end
 
 -- Writes the one terminal record of a job. The caller has checked that it may: first writer wins.
 -- keys: { expiring, unsuccessful }. job: the record's key and what it holds now; line: batch, line and custom_id of a line,
--- where they were read already. at: text. ...: more field, value pairs.
+-- where they were read already. at: text. ...: more field, value pairs. Returns false for a second result of a line, which is
+-- dropped.
 local function settle(keys, job, retention_ms, status, at, ...)
   if is_line(job.id) then return settle_line(keys, job, status, ...) end
   local seq, log = next_event(job.events, job.seq, at, 'job.' .. status, job.attempts, '')
@@ -121,4 +124,5 @@ local function settle(keys, job, retention_ms, status, at, ...)
     redis.call('ZADD', keys[2], redis.call('HGET', job.record, 'created_at'), status .. ' ' .. job.id)
   end
   announce(job.tenant, job.id, status, seq)
+  return true
 end

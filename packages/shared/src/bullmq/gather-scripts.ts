@@ -5,6 +5,12 @@ const oncePerJob = /^(?:addStandardJob|addPrioritizedJob|moveToFinished):/;
 /** One is some fifty microseconds of Redis' time. */
 const MOST_CALLS = 32;
 
+/**
+ * BullMQ's scripts deliver and finish work that was accepted, and at the memory limit Redis would refuse them: locks could not be
+ * renewed, nor due deliveries put into their queues. See docs/adr/0028.
+ */
+const ALLOW_OOM = '#!lua flags=allow-oom\n';
+
 type Definition = Parameters<RedisConnection['defineCommand']>[1];
 type Command = (this: unknown, ...args: unknown[]) => Promise<unknown>;
 
@@ -21,10 +27,11 @@ export function gatherQueueScripts(connection: RedisConnection): void {
   const commands = connection as unknown as Record<string, Command>;
   const define = connection.defineCommand.bind(connection);
   connection.defineCommand = (name: string, definition: Definition): void => {
-    define(name, definition);
     const { lua, numberOfKeys } = definition;
     // One that declares flags of its own in a first line could not stand inside another.
-    if (!oncePerJob.test(name) || numberOfKeys === undefined || lua.startsWith('#!')) return;
+    const isPlain = !lua.startsWith('#!');
+    define(name, isPlain ? { ...definition, lua: `${ALLOW_OOM}${lua}` } : definition);
+    if (!oncePerJob.test(name) || numberOfKeys === undefined || !isPlain) return;
     const single = commands[name] as Command;
     const gathered = defineScript(connection, forEachCall(lua, numberOfKeys));
     const make = gatherMoves<['made', unknown]>({
@@ -48,7 +55,7 @@ export function gatherQueueScripts(connection: RedisConnection): void {
 
 /** The script as a function over its own KEYS and ARGV, and a call of it for each stretch of them. */
 function forEachCall(lua: string, numberOfKeys: number): string {
-  return `--[[ Calls of a script, one after the other.
+  return `${ALLOW_OOM}--[[ Calls of a script, one after the other.
 
 KEYS  ${numberOfKeys} for each call
 ARGV  for each call: how many values follow, and these

@@ -120,6 +120,11 @@ export const errorTable = {
     type: 'invalid_request_error',
     when: 'The `Idempotency-Key` was used within 24 hours with other content.',
   },
+  job_not_settled: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'Only settled jobs can be deleted.',
+  },
   job_not_retryable: {
     status: 409,
     type: 'invalid_request_error',

@@ -49,7 +49,13 @@ export {
   type JobRequest,
   type ListJobsQuery,
 } from './job-request.ts';
-export { jobListSchema, jobSchema, jobToJson, type WaitingFor } from './job-view.ts';
+export {
+  deletedJobSchema,
+  jobListSchema,
+  jobSchema,
+  jobToJson,
+  type WaitingFor,
+} from './job-view.ts';
 export { errorEnvelopeSchema, laneListSchema, laneSchema, type LaneView } from './lane-view.ts';
 export { schemaError } from './schema-error.ts';
 export { modelListSchema, modelSchema, type ModelView } from './model-view.ts';

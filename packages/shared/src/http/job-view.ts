@@ -55,6 +55,10 @@ export interface WaitingFor {
   until: number | null;
 }
 
+export const deletedJobSchema = z
+  .object({ id: z.string(), object: z.literal('job'), deleted: z.literal(true) })
+  .meta({ id: 'DeletedJob' });
+
 export const jobListSchema = z
   .object({
     object: z.literal('list'),

@@ -28,7 +28,8 @@ export type Priority = (typeof priorities)[number];
  *   (release-job): a rate limit, a backoff, a hand-off. → `cancelled`, `expired` as above, and the call is aborted.
  *   When the worker dies its delivery stalls, is handed to another, and the record is claimed again (begin-attempt)
  *   under the next generation; after too many deaths it is `failed` with `worker_lost`.
- * - `completed`, `failed`, `cancelled`, `expired` have no exit. The record is deleted when its retention ends.
+ * - `completed`, `failed`, `cancelled`, `expired` have no exit. The record is deleted when its retention ends, or by a caller
+ *   (delete-job).
  */
 export const jobStatuses = [
   'queued',

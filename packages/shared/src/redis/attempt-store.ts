@@ -10,6 +10,7 @@ import {
   type WaitReason,
 } from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
+import type { AnswerBlob } from './answer-blob.ts';
 import { gatherMoves } from './gather-moves.ts';
 import type { JobStoreOptions } from './job-store.ts';
 
@@ -17,6 +18,8 @@ import type { JobStoreOptions } from './job-store.ts';
 export const MAX_RESCUES = 3;
 
 const TRIM_PAGE = 500;
+/** Longer than an answer may take to be written, and its result to be recorded through an outage of Redis. */
+const HOLD_ANSWER_MS = 24 * 3600 * 1000;
 
 /** What a worker holds while it works on a job. */
 export interface Claim {
@@ -48,7 +51,13 @@ export type BeginResult =
 /** The terminal record that an attempt leads to. */
 export interface Settlement {
   status: 'completed' | 'failed';
-  response: { statusCode: number; requestId: string | null; body: string } | null;
+  /** With `blob` the body is there, under a name that `holdAnswer` announced, and is not stored in Redis. */
+  response: {
+    statusCode: number;
+    requestId: string | null;
+    body: string;
+    blob?: AnswerBlob;
+  } | null;
   error: { code: string; message: string } | null;
   usage: Usage | null;
   costUsd: number | null;
@@ -101,7 +110,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
     stage: 'record',
     call: async (scriptKeys, args) => run('settle-job', scriptKeys, args as (string | number)[]),
     shared: (tenant) => ({
-      keys: [...indexes(tenant), keys.tenant(tenant).paces],
+      keys: [...indexes(tenant), keys.tenant(tenant).paces, keys.tenant(tenant).looseBlobs],
       args: [keys.channels.events, tenant, retentionMs],
     }),
   });
@@ -162,24 +171,28 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
       };
     },
 
+    /** Announces the blob of an answer before it is written: unless a result names it in time, it is removed. */
+    holdAnswer: async (tenant: string, blob: string): Promise<void> => {
+      await run('hold-answer', [keys.tenant(tenant).looseBlobs], [blob, HOLD_ANSWER_MS]);
+    },
+
     /** Records the result. `lost`: the claim was taken over, or the job cancelled or expired; nothing was changed. */
     settle: async (claim: Claim, settlement: Settlement): Promise<'settled' | 'lost'> => {
       const { response, error, usage, costUsd } = settlement;
       const fields = [
-        ...(response === null
-          ? []
-          : [
-              ...['response_status', response.statusCode, 'response_body', response.body],
-              ...['response_request_id', response.requestId ?? ''],
-            ]),
+        ...(response === null ? [] : responseFields(response)),
         ...(error === null ? [] : ['error_code', error.code, 'error_message', error.message]),
         ...(usage === null ? [] : ['usage', JSON.stringify(usage)]),
         ...(costUsd === null ? [] : ['cost_usd', String(costUsd)]),
       ];
       const [kind] = await makeSettle(claim.tenant, {
         keys: [keys.tenant(claim.tenant).job(claim.jobId)],
-        args: [fields.length + 3, claim.jobId, claim.generation, settlement.status, ...fields],
-        length: response?.body.length ?? 0,
+        args: [
+          ...[fields.length + 4, claim.jobId, claim.generation, settlement.status],
+          response?.blob?.name ?? '',
+          ...fields,
+        ],
+        length: response?.blob === undefined ? (response?.body.length ?? 0) : 0,
       });
       return kind;
     },
@@ -310,4 +323,19 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
       return removed;
     },
   };
+}
+
+function responseFields({
+  statusCode,
+  requestId,
+  body,
+  blob,
+}: NonNullable<Settlement['response']>): (string | number)[] {
+  return [
+    ...['response_status', statusCode],
+    ...(blob === undefined
+      ? ['response_body', body]
+      : ['response_blob', blob.name, 'response_bytes', blob.bytes]),
+    ...['response_request_id', requestId ?? ''],
+  ];
 }

@@ -13,6 +13,7 @@ import {
   type TokenCounts,
 } from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
+import { parseAnswerBlob, type AnswerBlob } from './answer-blob.ts';
 import { parseBatch } from './batch-record.ts';
 import type { BatchStoreOptions } from './batch-store.ts';
 import { sendLarge } from './send-large.ts';
@@ -63,7 +64,13 @@ export interface LineResult {
   line: number;
   customId: string;
   status: JobStatus;
-  response: { statusCode: number; requestId: string | null; body: string } | null;
+  /** With `blob` the body is in the blob store and empty here. */
+  response: {
+    statusCode: number;
+    requestId: string | null;
+    body: string;
+    blob?: AnswerBlob | null;
+  } | null;
   error: { code: string; message: string } | null;
   usage: Usage | null;
   costUsd: number | null;
@@ -237,21 +244,23 @@ export function createConductorStore({
       return entries.map(([streamId, flat]) => parseResult(streamId, flat));
     },
 
-    /** What has been written is durable: `false` when somebody else conducts. */
+    /** What has been written is durable, `blobs` of answers have done their work: `false` when somebody else conducts. */
     commit: async (
       { tenant, id, epoch }: Conducting,
       lastStreamId: string,
       output: readonly ResultSegment[],
       failures: readonly ResultSegment[],
       amounts: Readonly<Record<string, number>>,
+      blobs: readonly string[] = [],
     ): Promise<boolean> => {
       const of = keys.tenant(tenant);
       const kind = await said(
         run(
           'commit-results',
-          [of.batch(id), of.batchResults(id)],
+          [of.batch(id), of.batchResults(id), of.looseBlobs],
           [
             ...[epoch, lastStreamId, JSON.stringify(output), JSON.stringify(failures)],
+            ...[blobs.length, ...blobs],
             ...Object.entries(amounts).flat(),
           ],
         ),
@@ -331,6 +340,7 @@ function parseResult(streamId: string, flat: readonly string[]): LineResult {
             statusCode: Number(status),
             requestId: read('response_request_id'),
             body: fields.get('response_body') ?? '',
+            blob: parseAnswerBlob(read('response_blob'), read('response_bytes')),
           },
     error: code === null ? null : { code, message: read('error_message') ?? '' },
     usage: usage === null ? null : (JSON.parse(usage) as Usage),

@@ -52,6 +52,7 @@ export {
   type JobFilter,
   type JobPage,
   type JobStore,
+  type RemoveJobResult,
 } from './job-store.ts';
 export {
   blobsOf,
@@ -81,6 +82,7 @@ export {
   type LaneNote,
   type LaneStore,
 } from './lane-store.ts';
+export { fullest, watchMemory, type MemoryWatch, type RedisMemory } from './memory-watch.ts';
 export { defineScript } from './script.ts';
 export { loadScripts, type RunScript } from './scripts.ts';
 export { createSubscriber, type Subscriber } from './subscriber.ts';

@@ -24,6 +24,7 @@ export const jobFields = [
   'response_status',
   'response_request_id',
   'response_body',
+  'response_blob',
   'error_code',
   'error_message',
   'usage',
@@ -33,6 +34,11 @@ export const jobFields = [
 ] as const;
 
 type Field = (typeof jobFields)[number];
+
+/** The blob that holds the answer of a stored record, or null when the record holds it itself. */
+export function answerBlobOf(values: readonly (string | null)[]): string | null {
+  return values[jobFields.indexOf('response_blob')] || null;
+}
 
 /** A stored record as a job; null when there is none. Our own scripts wrote it, so the values are taken as they are. */
 export function parseJob(values: readonly (string | null)[]): Job | null {

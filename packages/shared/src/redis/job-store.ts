@@ -12,7 +12,7 @@ import {
 import type { RedisConnection } from './connect.ts';
 import { gatherMoves } from './gather-moves.ts';
 import type { Keys } from './keys.ts';
-import { jobFields, parseEvents, parseJob } from './job-record.ts';
+import { answerBlobOf, jobFields, parseEvents, parseJob } from './job-record.ts';
 import type { RunScript } from './scripts.ts';
 
 /** A delivery that nobody has confirmed is put into its queue again after this long. */
@@ -41,6 +41,11 @@ export type AcceptResult =
   | { kind: 'replayed'; id: string }
   | { kind: 'conflict'; id: string };
 
+export type RemoveJobResult =
+  | { kind: 'missing' }
+  | { kind: 'not_settled'; status: JobStatus }
+  | { kind: 'deleted'; blob: string | null };
+
 export interface JobFilter {
   status?: JobStatus;
   model?: string;
@@ -55,12 +60,20 @@ export interface JobStoreOptions {
   run: RunScript;
   keys: Keys;
   retentionMs: number;
+  /** Reads an answer that is in the blob store, null when it is gone; without it such an answer is shown as null. */
+  readAnswer?: (blob: string) => Promise<string | null>;
 }
 
 export type JobStore = ReturnType<typeof createJobStore>;
 
 /** What callers do with jobs: hand in, read, list, cancel. The worker's moves are in attempt-store.ts. */
-export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOptions) {
+export function createJobStore({
+  redis,
+  run,
+  keys,
+  retentionMs,
+  readAnswer = async () => null,
+}: JobStoreOptions) {
   /** Known for a while only: after a flush of Redis the sweeps must find the tenant again. */
   const tenants = new Map<string, number>();
   const isKnown = (tenant: string): boolean =>
@@ -83,11 +96,18 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
     },
   });
 
+  const jobOf = async (values: readonly (string | null)[]): Promise<Job | null> => {
+    const job = parseJob(values);
+    const blob = answerBlobOf(values);
+    if (job?.response == null || blob === null) return job;
+    return { ...job, response: { ...job.response, body: (await readAnswer(blob)) ?? 'null' } };
+  };
+
   /** Those of these jobs that are still there: retention may have ended since the index was read. */
   const readMany = async (tenant: string, ids: readonly string[]): Promise<Job[]> => {
     const of = keys.tenant(tenant);
     const jobs = await Promise.all(
-      ids.map(async (id) => parseJob(await redis.hmget(of.job(id), ...jobFields))),
+      ids.map(async (id) => jobOf(await redis.hmget(of.job(id), ...jobFields))),
     );
     return jobs.filter((job) => job !== null);
   };
@@ -136,7 +156,7 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
     },
 
     get: async (tenant: string, id: string): Promise<Job | null> =>
-      parseJob(await redis.hmget(keys.tenant(tenant).job(id), ...jobFields)),
+      jobOf(await redis.hmget(keys.tenant(tenant).job(id), ...jobFields)),
 
     /** A job with its events after `afterSeq`. */
     getWithEvents: async (
@@ -145,7 +165,7 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
       afterSeq: number,
     ): Promise<{ job: Job; events: JobEvent[] } | null> => {
       const values = await redis.hmget(keys.tenant(tenant).job(id), ...jobFields, 'events');
-      const job = parseJob(values);
+      const job = await jobOf(values);
       if (job === null) return null;
       return {
         job,
@@ -217,6 +237,24 @@ export function createJobStore({ redis, run, keys, retentionMs }: JobStoreOption
         [keys.channels.events, keys.channels.control, retentionMs, 'Cancelled by request.'],
       )) as ['missing' | 'settled' | 'cancelled'];
       return kind;
+    },
+
+    /** Removes a settled job. The bytes of an answer in the blob store are the caller's to remove, or the sweep's. */
+    remove: async (tenant: string, id: string): Promise<RemoveJobResult> => {
+      const of = keys.tenant(tenant);
+      const [kind, detail = ''] = (await run(
+        'delete-job',
+        [of.job(id), of.jobs, of.unsuccessful, of.looseBlobs],
+        [id],
+      )) as [RemoveJobResult['kind'], string?];
+      switch (kind) {
+        case 'missing':
+          return { kind };
+        case 'not_settled':
+          return { kind, status: detail as JobStatus };
+        case 'deleted':
+          return { kind, blob: detail === '' ? null : detail };
+      }
     },
 
     /** How many jobs of a tenant stand in each status. */

@@ -69,16 +69,19 @@ export function createLaneStore({
   return {
     /**
      * Makes the lane known to all workers; remembered for a while, since after a flush of Redis it must be said again.
-     * `too_many`: the fleet serves as many different lanes as it is allowed.
+     * `too_many`: the fleet serves as many different lanes as it is allowed. New work gets no new lane while Redis is full.
      */
-    register: async (lane: Lane): Promise<'known' | 'too_many'> => {
+    register: async (lane: Lane, isForAccepted = false): Promise<'known' | 'too_many'> => {
       const now = performance.now();
       if ((known.get(lane.id) ?? -Infinity) > now - 5000) return 'known';
       const { id, ...descriptor } = lane;
       const [kind] = (await run(
         'register-lane',
         [keys.lanes],
-        [id, JSON.stringify(descriptor), maxLanes, keys.channels.lanes],
+        [
+          ...[id, JSON.stringify(descriptor), maxLanes, keys.channels.lanes],
+          isForAccepted ? '1' : '0',
+        ],
       )) as string[];
       if (kind === 'too_many') return 'too_many';
       known.set(id, now);
@@ -201,9 +204,7 @@ export function createLaneStore({
       { calls, refused }: LaneCalls,
     ): Promise<void> => {
       const key = keys.lane(laneId).calls(Math.floor(nowMs / BUCKET_MS));
-      await redis.hincrby(key, 'calls', calls);
-      if (refused > 0) await redis.hincrby(key, 'refused', refused);
-      await redis.pexpire(key, BUCKET_MS * (BUCKETS_PER_MINUTE + 2));
+      await run('add-calls', [key], [calls, refused, BUCKET_MS * (BUCKETS_PER_MINUTE + 2)]);
     },
 
     callsLastMinute: async (laneId: string, nowMs: number): Promise<LaneCalls> => {

@@ -38,7 +38,7 @@ export function createRetentionStore({
      * of them having taken too long, do no harm.
      */
     takeTurn: async (chore: string, worker: string, forMs: number): Promise<boolean> =>
-      (await redis.set(keys.turn(chore), worker, 'PX', forMs, 'NX')) === 'OK',
+      (await run('take-turn', [keys.turn(chore)], [worker, forMs])) === 1,
 
     /** Removes the records of files whose time is up and that no batch reads. */
     expireFiles: async (tenant: string): Promise<Stretch> => {

@@ -47,7 +47,7 @@ test('whatever happens to a job in whatever order, the scripts do what the rules
 test('without the fence it turns red', async () => {
   const { details } = await lives((run, redis) => async (name, keys, args) => {
     if (name !== 'settle-job') return run(name, keys, args);
-    const current = await redis.hget(keys[4]!, 'generation');
+    const current = await redis.hget(keys[5]!, 'generation');
     return run(name, keys, args.with(5, current ?? ''));
   });
   expect(details.failed).toBe(true);
@@ -65,7 +65,7 @@ test('without the outbox entry of a delayed delivery it turns red', async () => 
 test('with a terminal record that is written over it turns red', async () => {
   const { details } = await lives((run, redis) => async (name, keys, args) => {
     const reply = await run(name, keys, args);
-    if (name === 'settle-job') await redis.hset(keys[4]!, 'response_body', String(args.at(-3)));
+    if (name === 'settle-job') await redis.hset(keys[5]!, 'response_body', String(args.at(-3)));
     return reply;
   });
   expect(details.failed).toBe(true);

@@ -75,11 +75,8 @@ test('the page of a full Redis says which scripts refuse', () => {
   expect(refusing.toSorted()).toEqual([
     'accept-job',
     'add-part',
-    'complete-upload',
     'create-batch',
     'create-file',
     'create-upload',
-    'feed-lines',
-    'register-lane',
   ]);
 });

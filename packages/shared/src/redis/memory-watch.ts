@@ -1,0 +1,91 @@
+import { Cluster } from 'ioredis';
+import type { Logger } from '../telemetry/index.ts';
+import { isRedisAway, type RedisConnection } from './connect.ts';
+import { readScript } from './scripts.ts';
+
+const LOOK_MS = 1000;
+
+/** Of the fullest master. */
+export interface RedisMemory {
+  usedBytes: number;
+  /** 0 without a limit. */
+  limitBytes: number;
+  /** Above it new work is refused, so that accepted work has room to complete; see lua/lib/memory.lua. */
+  admissionBytes: number;
+}
+
+export interface MemoryWatch {
+  readonly memory: RedisMemory;
+  /** The reserve for accepted work is touched: new work is refused. */
+  isTight(): boolean;
+  /** Redis is at its limit, and refuses by itself whatever is not flagged as finishing accepted work. */
+  isFull(): boolean;
+  stop(): void;
+}
+
+const unknown: RedisMemory = { usedBytes: 0, limitBytes: 0, admissionBytes: 0 };
+
+/**
+ * Looks at Redis' memory once a second, for what may be a second late: answers that need no promise, and how much to take
+ * in hand. Whether new work is accepted is decided in the accepting scripts.
+ */
+export function watchMemory({
+  redis,
+  logger,
+  intervalMs = LOOK_MS,
+}: {
+  redis: RedisConnection;
+  logger: Logger;
+  intervalMs?: number;
+}): MemoryWatch {
+  let memory = unknown;
+  let isLooking = false;
+  const isTight = (): boolean => memory.limitBytes > 0 && memory.usedBytes > memory.admissionBytes;
+  const look = async (): Promise<void> => {
+    if (isLooking || redis.status !== 'ready') return;
+    isLooking = true;
+    try {
+      const wasTight = isTight();
+      memory = await readMemory(redis);
+      if (isTight() !== wasTight) {
+        logger.warn({ ...memory }, wasTight ? 'redis.has_room' : 'redis.nearly_full');
+      }
+    } catch (error) {
+      if (!isRedisAway(error)) logger.warn({ reason: (error as Error).message }, 'redis.no_info');
+    } finally {
+      isLooking = false;
+    }
+  };
+  const timer = setInterval(() => void look(), intervalMs).unref();
+  void look();
+  return {
+    get memory() {
+      return memory;
+    },
+    isTight,
+    isFull: () => memory.limitBytes > 0 && memory.usedBytes >= memory.limitBytes,
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+const script = readScript('read-memory');
+
+async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
+  const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const all = await Promise.all(nodes.map(async (node) => node.eval(script, 0)));
+  return fullest(all.map((reply) => parseMemory(reply)));
+}
+
+function parseMemory(reply: unknown): RedisMemory {
+  const [usedBytes = 0, limitBytes = 0, admissionBytes = 0] = reply as number[];
+  return { usedBytes, limitBytes, admissionBytes };
+}
+
+/** One full master is enough: some of the jobs are there. */
+export function fullest(all: readonly RedisMemory[]): RedisMemory {
+  const share = ({ usedBytes, limitBytes }: RedisMemory): number =>
+    limitBytes === 0 ? 0 : usedBytes / limitBytes;
+  return all.reduce((worst, one) => (share(one) > share(worst) ? one : worst), all[0] ?? unknown);
+}
