@@ -49,12 +49,12 @@ export default defineConfig({
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
-      // Nights that go wrong. Each mostly waits, on a stack of its own, so those of a file run side by side.
+      // Nights that go wrong. Each mostly waits, on a stack of its own, so they run side by side.
       project('nights', ['test/nights/**/*.test.ts'], {
         env: { AWAY_S: process.env['AWAY_S'] ?? '150' },
         testTimeout: 1_500_000,
         hookTimeout: 120_000,
-        fileParallelism: false,
+        maxWorkers: 3,
         maxConcurrency: 10,
       }),
       // Batches through the Python SDK, which pip installs the first time.

@@ -24,8 +24,8 @@ const BACK_WITHIN_MS = 70_000;
 interface Outage {
   title: string;
   mode: ProxyMode;
-  /** Later in the same outage; what a caller meets is as good as the same. */
-  then?: ProxyMode;
+  /** In the second half of the same outage; to a caller it is as good as the same. */
+  later?: ProxyMode;
   latency: unknown;
 }
 
@@ -35,7 +35,7 @@ const outages: Outage[] = [
     // A closed port lets nobody count: the workers' own figures do, and the proxy in the second half.
     title: 'its port is closed',
     mode: { kind: 'refused' },
-    then: { kind: 'dropped' },
+    later: { kind: 'dropped' },
     latency: quick,
   },
   { title: 'it resets connections', mode: { kind: 'reset' }, latency: quick },
@@ -60,7 +60,7 @@ async function warmUp(night: Night): Promise<void> {
 }
 
 describe.concurrent(`the provider is away for ${awayMs / 1000} s, seed ${seed}`, () => {
-  it.for(outages)('$title', async ({ mode, then, latency, title }, { expect }) => {
+  it.for(outages)('$title', async ({ mode, later, latency, title }, { expect }) => {
     await onNight({ latency }, async (night) => {
       const { proxy } = night;
       await warmUp(night);
@@ -81,9 +81,9 @@ describe.concurrent(`the provider is away for ${awayMs / 1000} s, seed ${seed}`,
         withinMs: Math.min(60_000, awayMs - 5000),
       });
       // Where in its second half the outage changes its face is the seed's to say.
-      if (then !== undefined) {
+      if (later !== undefined) {
         await until(fromMs + awayMs * (0.5 + seeded(seed)() / 4));
-        await proxy.become(then);
+        await proxy.become(later);
       }
       await until(fromMs + awayMs);
       const { request_counts: counts } = await night.batch(batch.id);

@@ -8,18 +8,18 @@ export interface LogLine {
 }
 
 export function parseLog(lines: readonly string[]): LogLine[] {
-  return lines.flatMap((line) => {
-    const parsed = parseObject(line);
-    return typeof parsed?.['msg'] === 'string' && typeof parsed['level'] === 'string'
-      ? [parsed as unknown as LogLine]
-      : [];
-  });
+  return lines.map(parse).filter(isLogLine);
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
+function isLogLine(value: unknown): value is LogLine {
+  const { msg, level } = (value ?? {}) as Partial<LogLine>;
+  return typeof msg === 'string' && typeof level === 'string';
+}
+
+function parse(text: string): unknown {
   if (!text.startsWith('{')) return null;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return JSON.parse(text) as unknown;
   } catch {
     return null;
   }

@@ -16,10 +16,10 @@ interface Waiting {
   message: string;
   until: number | null;
 }
-export interface NightJob extends JobSeen {
+interface NightJob extends JobSeen {
   waiting_for: Waiting | null;
 }
-export type NightBatch = Batch & { waiting_for: Waiting | null };
+type NightBatch = Batch & { waiting_for: Waiting | null };
 
 /** A whole Nightshift that reaches its provider through a proxy, watched by all that tells its state. */
 export interface Night extends BatchStage {

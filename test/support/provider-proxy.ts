@@ -30,7 +30,7 @@ export type ProxyMode =
   | { kind: 'answer'; answer: (request: ProxyRequest) => GatewayAnswer | null };
 
 /** What the proxy saw, in order. A dropped connection carries no request. */
-export interface SeenCall {
+interface SeenCall {
   atMs: number;
   mode: ProxyMode['kind'];
   request: ProxyRequest | null;
