@@ -34,6 +34,8 @@ const names = [
   'finalize-batch',
   'finish-batch',
   'retire-batches',
+  'hold-up-batch',
+  'read-open-lines',
   'create-file',
   'remove-file',
   'list-files',
@@ -43,6 +45,9 @@ const names = [
   'add-part',
   'complete-upload',
   'cancel-upload',
+  'beat-worker',
+  'forget-worker',
+  'read-workers',
 ] as const;
 type ScriptName = (typeof names)[number];
 
