@@ -7,5 +7,5 @@ export {
   BlobTooLargeError,
 } from './errors.ts';
 export { parseBlobLocation, type BlobLocation } from './location.ts';
-export { openBlobStore, openConfiguredBlobs } from './open.ts';
+export { configuredBlobsAt, openBlobStore, openConfiguredBlobs } from './open.ts';
 export { readSegments, type CommittedSegment } from './read-segments.ts';

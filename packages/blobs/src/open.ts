@@ -42,11 +42,13 @@ export async function openBlobStore(given: string, environment: Environment): Pr
  * @throws as openBlobStore
  */
 export async function openConfiguredBlobs(environment: Environment): Promise<BlobStore> {
+  return await openBlobStore(configuredBlobsAt(environment), environment);
+}
+
+/** Where that is: `file:PATH` or `s3://BUCKET/PREFIX`. */
+export function configuredBlobsAt(environment: Environment): string {
   const dataDir = environment['NIGHTSHIFT_DATA_DIR'] || './data';
-  return await openBlobStore(
-    environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`,
-    environment,
-  );
+  return environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`;
 }
 
 /** @throws SettingError */

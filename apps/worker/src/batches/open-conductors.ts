@@ -1,4 +1,4 @@
-import { openConfiguredBlobs } from '@nightshift/blobs';
+import { configuredBlobsAt, openConfiguredBlobs } from '@nightshift/blobs';
 import { createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import type { Configuration } from '@nightshift/shared/config';
@@ -49,6 +49,7 @@ export async function openConductors(
     lanes: createLaneStore({ redis, run, keys, maxLanes: limits.lanes }),
     queues,
     blobs: hands?.blobs ?? blobs,
+    blobsAt: configuredBlobsAt(variables),
     configuration,
     clock: systemClock,
     logger,

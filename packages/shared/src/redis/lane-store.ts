@@ -13,6 +13,7 @@ import type { RunScript } from './scripts.ts';
 const COOLING = { longestMs: 24 * 3600 * 1000, baseMs: 1000, capMs: 60_000 };
 /** A paused lane is tried first after 5 s, then at doubling distances up to a minute. */
 const PROBE = { firstMs: 5000, longestMs: 60_000, holdMs: 30_000 };
+const LOGGED_MS = 7 * 24 * 3600 * 1000;
 const BUCKET_MS = 10_000;
 const BUCKETS_PER_MINUTE = 6;
 
@@ -127,6 +128,15 @@ export function createLaneStore({
 
     takeProbe: async (laneId: string): Promise<boolean> =>
       (await run('take-probe', [keys.lane(laneId).state], [PROBE.holdMs])) === 1,
+
+    /**
+     * Puts on record what the log says of the lane, null when it says that the lane is called again. Resolves to what stood
+     * there: of the processes that see a change, the first finds the old one and logs.
+     */
+    swapLogged: async (laneId: string, reason: string | null): Promise<string | null> => {
+      const key = keys.lane(laneId).logged;
+      return reason === null ? redis.getdel(key) : redis.set(key, reason, 'PX', LOGGED_MS, 'GET');
+    },
 
     /** Adds calls made and refused by this process; kept for the minute that GET /v1/lanes tells of. */
     addCalls: async (
