@@ -17,6 +17,7 @@ import { createLanePacer, type LanePacer } from '../pacing/lane-pacer.ts';
 import { createTokenNeeds, type TokenNeeds } from '../pacing/token-needs.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
 import { createSlots } from './slots.ts';
+import { createStandingLog } from './standing-log.ts';
 
 export interface FleetOptions {
   redis: RedisConnection;
@@ -39,6 +40,7 @@ export interface Fleet {
   /** Takes nothing more; calls in flight get `drainMs` to come back, the rest is handed back to its queues. */
   stop(drainMs: number): Promise<void>;
   readonly laneCount: number;
+  readonly slotsUsed: number;
 }
 
 /** Changes are announced; this is for what was missed. */
@@ -50,6 +52,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const { keys, lanes, configuration, attempt } = options;
   const { logger, clock, inFlight } = attempt;
   const slots = createSlots(options.concurrency);
+  const standings = createStandingLog(lanes, logger);
   const workers = new Map<string, LaneWorker>();
   const providers = new Map<string, Provider>();
   const engines: EngineQueue[] = [];
@@ -140,7 +143,9 @@ export function createFleet(options: FleetOptions): Fleet {
     const lane = workers.get(laneId)?.lane ?? (await lanes.find(laneId));
     if (lane === null) return;
     const worker = ensure(lane);
-    worker?.update(await lanes.state(laneId));
+    const state = await lanes.state(laneId);
+    worker?.update(state);
+    await standings.see(lane, state);
   };
 
   const refreshAll = async (): Promise<void> => {
@@ -149,6 +154,7 @@ export function createFleet(options: FleetOptions): Fleet {
       [...workers.values()].map(async (worker) => {
         const state = await lanes.state(worker.lane.id);
         worker.update(state);
+        await standings.see(worker.lane, state);
         const calls = worker.takeCalls();
         if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
       }),
@@ -192,6 +198,9 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     get laneCount() {
       return workers.size;
+    },
+    get slotsUsed() {
+      return slots.used;
     },
   };
 }

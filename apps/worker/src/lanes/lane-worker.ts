@@ -229,7 +229,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if ((await run(job, priority)) === 'finished') return null;
         // To the head of its queue. When the lock was lost meanwhile the job is somebody else's already.
         await job.moveToWait(token).catch((error: unknown) => {
-          logger.warn(
+          logger.debug(
             { delivery: job.id, laneId: lane.id, reason: (error as Error).message },
             'delivery.not_returned',
           );
@@ -252,7 +252,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       logger.debug({ laneId: lane.id, reason: error.message }, 'queue.error');
     });
     worker.on('stalled', (delivery) => {
-      logger.warn({ laneId: lane.id, delivery }, 'delivery.stalled');
+      logger.debug({ laneId: lane.id, delivery }, 'delivery.stalled');
     });
     options.onReading(priority, worker.id);
     return { priority, worker };
@@ -281,7 +281,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   };
   const tryProbe = async (): Promise<void> => {
     if (await lanes.takeProbe(lane.id)) {
-      logger.info({ laneId: lane.id }, 'lane.probing');
+      logger.debug({ laneId: lane.id }, 'lane.probing');
       gate.startProbe();
     } else if (!stopping.aborted) {
       timer = setTimeout(follow, 1000);
