@@ -8,11 +8,13 @@ import type {
   LaneStore,
   RedisConnection,
   UploadStore,
+  WorkerStore,
 } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import type { Batching } from './batches/batch-context.ts';
 import type { ApiKey } from './config.ts';
 import type { EventHub } from './event-hub.ts';
+import type { FleetStates } from './fleet-states.ts';
 import type { LaneStates } from './lane-states.ts';
 import type { UploadSlots } from './upload/upload-slots.ts';
 
@@ -22,6 +24,7 @@ export interface Dependencies {
   redis: RedisConnection;
   jobs: JobStore;
   lanes: LaneStore;
+  workers: Pick<WorkerStore, 'all'>;
   files: FileStore;
   uploads: UploadStore;
   blobs: BlobStore;
@@ -55,5 +58,6 @@ export interface Arrival {
 /** What the routes work with. */
 export interface Context extends Required<Omit<Dependencies, 'batching'>> {
   laneStates: LaneStates;
+  fleetStates: FleetStates;
   uploadSlots: UploadSlots;
 }

@@ -12,6 +12,7 @@ import {
   createLaneStore,
   createSubscriber,
   createUploadStore,
+  createWorkerStore,
   loadScripts,
   type FairShare,
 } from '@nightshift/shared/redis';
@@ -23,6 +24,7 @@ import { checkFitness } from './fitness.ts';
 import { serverCloser } from './close-server.ts';
 import { createEventHub } from './event-hub.ts';
 import { startMemoryGuard } from './memory-guard.ts';
+import { startNoWorkerLog, type NoWorkerLog } from './no-worker-log.ts';
 
 export interface RunningApi {
   /** `http://HOST:PORT` */
@@ -66,6 +68,8 @@ export async function startApi(
     retentionMs: settings.configuration.retention.jobsMs,
   });
   const files = createFileStore({ redis, run, keys });
+  const batches = createBatchStore({ redis, run, keys });
+  const workers = createWorkerStore({ run, keys });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
@@ -77,9 +81,11 @@ export async function startApi(
     onUnfit: (error) => options.onUnfit?.(error),
   });
 
+  let noWorkerLog: NoWorkerLog | undefined;
   const release = async (): Promise<void> => {
     fitness.stop();
     memoryGuard.stop();
+    noWorkerLog?.stop();
     eventHub.close();
     await blobs.close();
     await laneQueues.close();
@@ -95,7 +101,8 @@ export async function startApi(
       files,
       uploads: createUploadStore({ run, keys }),
       blobs,
-      batching: { batches: createBatchStore({ redis, run, keys }), files, blobs },
+      workers,
+      batching: { batches, files, blobs },
       laneQueues,
       deliveryBuffer,
       eventHub,
@@ -108,6 +115,7 @@ export async function startApi(
     });
     const closeServer = serverCloser(app);
     await listen(app, settings);
+    noWorkerLog = startNoWorkerLog({ workers, jobs, batches, clock: systemClock, logger });
     let closing: Promise<void> | undefined;
     return {
       url: urlOf(app, settings),
