@@ -54,6 +54,7 @@ export function describeLimit(limit: LimitInForce, nowMs: number): string {
     const left = untilMs === null ? '' : ` for ${duration(untilMs - nowMs)}`;
     return `${model} cools down${left}${why}`;
   }
+  if (state === 'unreachable') return `${model} does not answer`;
   const limits = [
     limit.requestsPerMinute !== null && `${count(limit.requestsPerMinute)} requests/min`,
     limit.tokensPerMinute !== null && `${count(limit.tokensPerMinute)} tokens/min`,
