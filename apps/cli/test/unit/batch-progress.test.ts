@@ -96,10 +96,10 @@ test('a terminal tells what holds a batch up', () => {
   const hours = { start: '22:00', end: '06:00', time_zone: 'Europe/Berlin' };
   expect(view({ quiet_hours: hours })).toContain('runs 22:00 to 06:00 Europe/Berlin');
   expect(view({}, { state: 'cooling', until: 1025, reason: 'rate_limit' })).toContain(
-    'gpt-4o cools down for 5 s: rate_limit',
+    'gpt-4o cools down for 5 s: rate limit',
   );
   expect(view({}, { state: 'paused', reason: 'lane_paused' })).toContain(
-    'gpt-4o is paused: lane_paused',
+    'gpt-4o is paused by the provider',
   );
   const none = { requests_per_minute: null, tokens_per_minute: null, concurrency: null };
   expect(view({}, { limits: { ...none, source: 'none' } })).toContain(
