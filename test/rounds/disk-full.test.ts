@@ -12,7 +12,10 @@ let disk: SmallDisk;
 let stage: BatchStage;
 beforeAll(async () => {
   disk = await mountSmallDisk(4);
-  stage = await setBatchStage({ workers: 1, env: { NIGHTSHIFT_BLOBS: `file:${disk.path}` } });
+  stage = await setBatchStage({
+    workers: 1,
+    env: { NIGHTSHIFT_BLOBS: `file:${disk.path}`, LOG_LEVEL: 'debug' },
+  });
   await stage.latency(5);
 });
 afterAll(async () => {
@@ -20,10 +23,15 @@ afterAll(async () => {
   await disk?.stop();
 });
 
-const heldUp = (): number =>
+const linesOf = (level: string, event: string): string[] =>
   stage.stack.workers
     .flatMap(({ lines }) => lines)
-    .filter((line) => line.includes('batch.held_up') && line.includes('ENOSPC')).length;
+    .filter((line) => line.includes(`"level":"${level}"`) && line.includes(event));
+/** Each try that failed: the first of a conductor as a warning. */
+const heldUp = (): number =>
+  [...linesOf('warn', 'batch.held_up'), ...linesOf('debug', 'batch.held_up')].filter((line) =>
+    line.includes('ENOSPC'),
+  ).length;
 
 describe('a batch that ends while the disk is full', () => {
   it('waits with its results, through the death of its conductor, and ends when there is room', async () => {
@@ -52,6 +60,13 @@ describe('a batch that ends while the disk is full', () => {
     expect(['in_progress', 'finalizing']).toContain(waiting.status);
     expect(waiting.output_file_id ?? null).toBeNull();
     expect(waiting.request_counts).toEqual(answered.request_counts);
+    expect(waiting).toMatchObject({
+      waiting_for: {
+        reason: 'storage',
+        message: expect.stringContaining(`The blob store file:${disk.path} is full: ENOSPC`),
+      },
+    });
+    expect(linesOf('warn', 'batch.held_up').length).toBeLessThanOrEqual(4);
     // What has not been written is not collected.
     const segments = await readdir(join(disk.path, 'segments', id)).catch(() => []);
     expect(segments.length).toBeLessThanOrEqual(3);
@@ -64,7 +79,8 @@ describe('a batch that ends while the disk is full', () => {
 
     await disk.free();
     const batch = await stage.settled(id);
-    expect(batch.status).toBe('completed');
+    expect(batch).toMatchObject({ status: 'completed', waiting_for: null });
+    expect(linesOf('warn', 'batch.resumed')).toHaveLength(1);
     const judged = await stage.judged(batch, ids);
     const calls = await stage.calls();
     judgeUsage(batch, judged, calls);

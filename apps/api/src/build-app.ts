@@ -2,6 +2,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { MOST_UPLOAD_MS } from '@nightshift/shared/batch';
 import { ApiError } from '@nightshift/shared/errors';
 import type { Arrival, Context, Dependencies } from './context.ts';
+import { createFleetStates } from './fleet-states.ts';
 import { createLaneStates } from './lane-states.ts';
 import { registerArrival } from './plugins/arrival.ts';
 import { registerAuth } from './plugins/auth.ts';
@@ -28,6 +29,7 @@ import { registerLanes } from './routes/lanes.ts';
 import { registerModels } from './routes/models.ts';
 import { registerPage } from './routes/page.ts';
 import { registerReadJobs } from './routes/read-jobs.ts';
+import { registerWorkers } from './routes/workers.ts';
 import { createUploadSlots } from './upload/upload-slots.ts';
 
 export type { Dependencies } from './context.ts';
@@ -53,16 +55,16 @@ const MOST_HEADER_BYTES = 16_384;
 
 /** The HTTP API over what it is given; opens no connection and no port. */
 export async function buildApp(dependencies: Dependencies): Promise<Api> {
-  const { configuration, clock, lanes, logger } = dependencies;
+  const { batching, configuration, clock, lanes, logger, workers } = dependencies;
   const arrival = { ...ARRIVAL, ...dependencies.arrival };
   const context: Context = {
     isFull: () => false,
-    isAtLimit: () => false,
     isFit: () => true,
     heartbeatMs: 15_000,
     ...dependencies,
     arrival,
     laneStates: createLaneStates(lanes, clock),
+    fleetStates: createFleetStates(workers, clock),
     uploadSlots: createUploadSlots(configuration.limits),
   };
   const app = fastify({
@@ -104,16 +106,15 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
   registerJsonBody(app);
   registerValidation(app);
   await registerOpenApi(app);
-  registerMetrics(app, context);
+  registerMetrics(app, context, batching === undefined ? null : { ...context, ...batching });
   registerHealth(app, context);
   registerCreateJob(app, context);
   registerReadJobs(app, context);
   registerChangeJobs(app, context);
   registerJobEvents(app, context);
-  if (dependencies.batching !== undefined) {
-    registerBatches(app, { ...context, ...dependencies.batching });
-  }
+  if (batching !== undefined) registerBatches(app, { ...context, ...batching });
   registerLanes(app, context);
+  registerWorkers(app, context);
   await registerFiles(app, context);
   registerModels(app, context);
   registerPage(app);

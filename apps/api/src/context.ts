@@ -8,11 +8,13 @@ import type {
   LaneStore,
   RedisConnection,
   UploadStore,
+  WorkerStore,
 } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 import type { Batching } from './batches/batch-context.ts';
 import type { ApiKey } from './config.ts';
 import type { EventHub } from './event-hub.ts';
+import type { FleetStates } from './fleet-states.ts';
 import type { LaneStates } from './lane-states.ts';
 import type { UploadSlots } from './upload/upload-slots.ts';
 
@@ -22,6 +24,7 @@ export interface Dependencies {
   redis: RedisConnection;
   jobs: JobStore;
   lanes: LaneStore;
+  workers: Pick<WorkerStore, 'all'>;
   files: FileStore;
   uploads: UploadStore;
   blobs: BlobStore;
@@ -37,8 +40,6 @@ export interface Dependencies {
   batching?: Batching;
   /** Whether Redis is so full that new work must be refused. Default: never. */
   isFull?: () => boolean;
-  /** Whether Redis is at its memory limit, so that accepted work waits for room too. Default: never. */
-  isAtLimit?: () => boolean;
   /** Whether Redis was found fit to be promised on; until then every call gets 503. Default: it was. */
   isFit?: () => boolean;
   /** Between two comments on a quiet event stream. Default 15,000. */
@@ -57,5 +58,6 @@ export interface Arrival {
 /** What the routes work with. */
 export interface Context extends Required<Omit<Dependencies, 'batching'>> {
   laneStates: LaneStates;
+  fleetStates: FleetStates;
   uploadSlots: UploadSlots;
 }

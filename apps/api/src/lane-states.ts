@@ -1,5 +1,5 @@
 import type { Clock } from '@nightshift/shared/clock';
-import type { LaneBudget, LaneState } from '@nightshift/shared/lane';
+import type { Lane, LaneBudget, LaneState } from '@nightshift/shared/lane';
 import type { LaneStore } from '@nightshift/shared/redis';
 
 /** A page of a hundred jobs, or a hundred polls a second, ask for the same few lanes. */
@@ -13,11 +13,29 @@ export interface LaneStates {
 }
 
 interface Known {
+  /** Null for one that nobody has registered. */
+  lane: Lane | null;
   state: LaneState;
   budget: LaneBudget | null;
 }
 
 export function createLaneStates(lanes: LaneStore, clock: Clock): LaneStates {
+  /** What a lane is never changes. */
+  const lanesKnown = new Map<string, Lane>();
+  const find = async (laneId: string): Promise<Lane | null> => {
+    const lane = lanesKnown.get(laneId) ?? (await lanes.find(laneId));
+    if (lanesKnown.size >= MOST_KEPT) lanesKnown.clear();
+    if (lane !== null) lanesKnown.set(laneId, lane);
+    return lane;
+  };
+  const read = async (laneId: string): Promise<Known> => {
+    const [lane, state, budget] = await Promise.all([
+      find(laneId),
+      lanes.state(laneId),
+      lanes.budget(laneId),
+    ]);
+    return { lane, state, budget };
+  };
   const known = new Map<string, { readAtMs: number; read: Promise<Known> }>();
   return {
     get: async (laneId) => {
@@ -25,22 +43,21 @@ export function createLaneStates(lanes: LaneStore, clock: Clock): LaneStates {
       let entry = known.get(laneId);
       if (entry === undefined || nowMs - entry.readAtMs > FRESH_MS) {
         if (known.size >= MOST_KEPT) known.clear();
-        entry = { readAtMs: nowMs, read: read(lanes, laneId) };
+        entry = { readAtMs: nowMs, read: read(laneId) };
         known.set(laneId, entry);
         // A failure belongs to those who ask now, not to the next ones.
         entry.read.catch(() => known.delete(laneId));
       }
-      const { state, budget } = await entry.read;
+      const { lane, state, budget } = await entry.read;
       const ageMs = Math.round(clock.monotonic() - entry.readAtMs);
-      return { state: ageMs === 0 ? state : { ...state, nowMs: state.nowMs + ageMs }, budget };
+      return {
+        lane,
+        state: ageMs === 0 ? state : { ...state, nowMs: state.nowMs + ageMs },
+        budget,
+      };
     },
     forget: (laneId) => {
       known.delete(laneId);
     },
   };
-}
-
-async function read(lanes: LaneStore, laneId: string): Promise<Known> {
-  const [state, budget] = await Promise.all([lanes.state(laneId), lanes.budget(laneId)]);
-  return { state, budget };
 }

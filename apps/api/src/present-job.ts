@@ -1,18 +1,37 @@
-import { jobToJson, type WaitingFor } from '@nightshift/shared/http';
+import { jobToJson, presentWait, type WaitingFor } from '@nightshift/shared/http';
 import type { Job } from '@nightshift/shared/job';
+import { jobWait, type LaneWords } from '@nightshift/shared/waiting';
 import type { Context } from './context.ts';
-import { waitingFor } from './waiting-for.ts';
 
 /** A job as its readers get it, with the reason why it waits if it does. */
 export async function presentJob(context: Context, job: Job): Promise<string> {
   return jobToJson(job, await explainWaiting(context, job));
 }
 
-export async function explainWaiting(
-  { laneStates, isAtLimit }: Context,
-  job: Job,
-): Promise<WaitingFor | null> {
+export async function explainWaiting(context: Context, job: Job): Promise<WaitingFor | null> {
   if (job.status !== 'queued') return null;
-  const { state, budget } = await laneStates.get(job.laneId);
-  return waitingFor(job, state, budget, isAtLimit());
+  const [{ lane, state, budget }, fleet] = await Promise.all([
+    context.laneStates.get(job.laneId),
+    context.fleetStates.get(),
+  ]);
+  return presentWait(
+    jobWait(job, {
+      lane: lane ?? {
+        id: job.laneId,
+        provider: 'default',
+        model: job.model,
+        credential: 'default',
+      },
+      state,
+      budget,
+      fleet,
+      isRedisFull: context.isFull(),
+      words: laneWords(context),
+    }),
+  );
+}
+
+/** With several tenants the provider's words about one of their requests are not for the others. */
+export function laneWords({ keys }: Pick<Context, 'keys'>): LaneWords {
+  return { quotes: new Set(keys.map(({ tenant }) => tenant)).size < 2 };
 }

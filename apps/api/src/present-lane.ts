@@ -1,13 +1,14 @@
-import type { LaneView } from '@nightshift/shared/http';
+import { presentWait, type LaneView } from '@nightshift/shared/http';
 import {
   budgetWait,
   laneStanding,
   limitsOf,
   remainingOf,
   type Lane,
-  type LaneState,
 } from '@nightshift/shared/lane';
+import { laneWait, noWorkerWait } from '@nightshift/shared/waiting';
 import type { Context } from './context.ts';
+import { laneWords } from './present-job.ts';
 
 /** A lane takes a dozen reads; a thousand at once would hold up the calls of everyone else. */
 const LANES_AT_ONCE = 25;
@@ -23,12 +24,17 @@ export async function allLanes(context: Context): Promise<LaneView[]> {
   return views;
 }
 
-export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): Promise<LaneView> {
-  const [state, budget, counts] = await Promise.all([
+export async function presentLane(context: Context, lane: Lane): Promise<LaneView> {
+  const { lanes, laneQueues } = context;
+  const [state, budget, counts, fleet] = await Promise.all([
     lanes.state(lane.id),
     lanes.budget(lane.id),
     laneQueues.counts(lane.id),
+    context.fleetStates.get(),
   ]);
+  const isWaiting = counts.queued.interactive + counts.queued.bulk > 0;
+  const wait =
+    laneWait(lane, state, laneWords(context)) ?? (isWaiting ? noWorkerWait(fleet) : null);
   const limits = limitsOf(budget);
   const { nowMs } = state;
   const { calls, refused } = await lanes.callsLastMinute(lane.id, state.nowMs);
@@ -37,7 +43,8 @@ export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): P
     object: 'lane',
     provider: lane.provider,
     model: lane.model,
-    ...standingView(state),
+    state: laneStanding(state).state,
+    ...(presentWait(wait) ?? { reason: null, message: null, until: null }),
     limits: {
       requests_per_minute: limits.requestsPerMinute,
       tokens_per_minute: limits.tokensPerMinute,
@@ -60,35 +67,6 @@ export async function presentLane({ lanes, laneQueues }: Context, lane: Lane): P
     last_refused_at:
       state.lastRefusedAtMs === null ? null : Math.floor(state.lastRefusedAtMs / 1000),
   };
-}
-
-function standingView(state: LaneState): Pick<LaneView, 'state' | 'reason' | 'message' | 'until'> {
-  const standing = laneStanding(state);
-  switch (standing.state) {
-    case 'open':
-      return { state: 'open', reason: null, message: null, until: null };
-    case 'cooling':
-      return {
-        state: 'cooling',
-        reason: 'rate_limit',
-        message: "The provider's rate limit is reached.",
-        until: unixSeconds(standing.untilMs),
-      };
-    case 'paused':
-      return {
-        state: 'paused',
-        reason: standing.reason,
-        message: standing.message,
-        until: standing.untilMs === null ? null : unixSeconds(standing.untilMs),
-      };
-    case 'unreachable':
-      return {
-        state: 'unreachable',
-        reason: 'provider_unreachable',
-        message: standing.message,
-        until: unixSeconds(standing.untilMs),
-      };
-  }
 }
 
 function secondsOrNull(ms: number | null): number | null {

@@ -18,6 +18,7 @@ import {
   createLaneStore,
   createSubscriber,
   createUploadStore,
+  createWorkerStore,
   loadScripts,
   watchMemory,
   type FairShare,
@@ -29,6 +30,7 @@ import { readSettings, type ApiSettings, type Environment } from './config.ts';
 import { checkFitness } from './fitness.ts';
 import { serverCloser } from './close-server.ts';
 import { createEventHub } from './event-hub.ts';
+import { startNoWorkerLog, type NoWorkerLog } from './no-worker-log.ts';
 
 export interface RunningApi {
   /** `http://HOST:PORT` */
@@ -73,6 +75,8 @@ export async function startApi(
     readAnswer: async (blob) => readAnswer(blobs, blob),
   });
   const files = createFileStore({ redis, run, keys });
+  const batches = createBatchStore({ redis, run, keys });
+  const workers = createWorkerStore({ run, keys });
   const subscriber = createSubscriber(listening);
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
@@ -84,9 +88,11 @@ export async function startApi(
     onUnfit: (error) => options.onUnfit?.(error),
   });
 
+  let noWorkerLog: NoWorkerLog | undefined;
   const release = async (): Promise<void> => {
     fitness.stop();
     memory.stop();
+    noWorkerLog?.stop();
     eventHub.close();
     await blobs.close();
     await laneQueues.close();
@@ -102,7 +108,8 @@ export async function startApi(
       files,
       uploads: createUploadStore({ run, keys }),
       blobs,
-      batching: { batches: createBatchStore({ redis, run, keys }), files, blobs },
+      workers,
+      batching: { batches, files, blobs },
       laneQueues,
       deliveryBuffer,
       eventHub,
@@ -111,11 +118,11 @@ export async function startApi(
       clock: systemClock,
       logger,
       isFull: memory.isTight,
-      isAtLimit: memory.isFull,
       isFit: fitness.isFit,
     });
     const closeServer = serverCloser(app);
     await listen(app, settings);
+    noWorkerLog = startNoWorkerLog({ workers, jobs, batches, clock: systemClock, logger });
     let closing: Promise<void> | undefined;
     return {
       url: urlOf(app, settings),

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { openConfiguredBlobs } from '@nightshift/blobs';
 import { createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
@@ -14,6 +15,7 @@ import {
   createLaneStore,
   createRetentionStore,
   createSubscriber,
+  createWorkerStore,
   loadScripts,
   watchMemory,
   whenReady,
@@ -31,7 +33,9 @@ import { createFleet } from './lanes/fleet.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
 import { startRescuer } from './rescue/rescuer.ts';
 import { createCleaner } from './services/cleaner.ts';
+import { createHeartbeat } from './services/heartbeat.ts';
 import { createSweeper } from './services/sweeper.ts';
+import { readVersion } from './version.ts';
 
 export interface WorkerHandle {
   /**
@@ -141,6 +145,19 @@ export async function startWorker(
     logger,
     workerId,
   });
+  const heartbeat = createHeartbeat({
+    workers: createWorkerStore({ run, keys }),
+    about: {
+      id: workerId,
+      host: hostname(),
+      pid: process.pid,
+      version: readVersion(),
+      slots: environment.WORKER_CONCURRENCY,
+    },
+    load: () => ({ slotsUsed: fleet.slotsUsed, lanes: fleet.laneCount }),
+    clock: systemClock,
+    logger,
+  });
   const sweeper = createSweeper({ attempts, jobs, queues, clock: systemClock, logger });
 
   await subscriber.subscribe(keys.channels.control, (message) => {
@@ -159,6 +176,7 @@ export async function startWorker(
   sweeper.start();
   cleaner.start();
   await conductors.start();
+  await heartbeat.start();
   const server = await startMetricsServer(environment, metrics, () => redis.status === 'ready');
   logger.info(
     { workerId, concurrency: environment.WORKER_CONCURRENCY, lanes: fleet.laneCount },
@@ -167,8 +185,10 @@ export async function startWorker(
 
   let stopped: Promise<void> | undefined;
   const stopInOrder = async (drainMs: number): Promise<void> => {
+    heartbeat.announceStop();
     await Promise.all([conductors.stop(), cleaner.stop(), sweeper.stop(), fleet.stop(drainMs)]);
     await server?.close();
+    await heartbeat.stop();
     await queues.close();
     await blobs.close();
     rescuer.dismiss();

@@ -7,5 +7,10 @@ export {
   BlobTooLargeError,
 } from './errors.ts';
 export { parseBlobLocation, type BlobLocation } from './location.ts';
-export { configuredLocation, openBlobStore, openConfiguredBlobs } from './open.ts';
+export {
+  configuredBlobsAt,
+  configuredLocation,
+  openBlobStore,
+  openConfiguredBlobs,
+} from './open.ts';
 export { readSegments, type CommittedSegment } from './read-segments.ts';

@@ -42,14 +42,15 @@ export async function openBlobStore(given: string, environment: Environment): Pr
  * @throws as openBlobStore
  */
 export async function openConfiguredBlobs(environment: Environment): Promise<BlobStore> {
-  return await openBlobStore(configuredBlobs(environment), environment);
+  return await openBlobStore(configuredBlobsAt(environment), environment);
 }
 
 /** Where that store is. @throws SettingError */
 export const configuredLocation = (environment: Environment): BlobLocation =>
-  parseBlobLocation(configuredBlobs(environment));
+  parseBlobLocation(configuredBlobsAt(environment));
 
-function configuredBlobs(environment: Environment): string {
+/** The same as text: `file:PATH` or `s3://BUCKET/PREFIX`. */
+export function configuredBlobsAt(environment: Environment): string {
   const dataDir = environment['NIGHTSHIFT_DATA_DIR'] || './data';
   return environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`;
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { newBatchId, type Batch, type NewBatch } from '@nightshift/shared/batch';
 import { ApiError, describeValue } from '@nightshift/shared/errors';
-import { presentBatch } from '@nightshift/shared/http';
 import { canonicalJson } from '@nightshift/shared/json';
 import type { Idempotency } from '@nightshift/shared/redis';
 import { keyReused } from '../accept-job.ts';
 import { redisFull } from '../plugins/error-answers.ts';
 import { sendJson } from '../routes/answers.ts';
 import type { BatchContext } from './batch-context.ts';
+import { showBatch } from './explain-batch.ts';
 import { writeInput, type WrittenInput } from './write-input.ts';
 
 export interface BatchSubmission {
@@ -35,7 +35,7 @@ export async function acceptBatch(
   const { batches } = context;
   const earlier = idempotency && (await batches.recall(batch.tenant, idempotency));
   if (earlier?.kind === 'conflict') throw keyReused();
-  if (earlier?.kind === 'replayed') return answerBatch(reply, earlier.batch, true);
+  if (earlier?.kind === 'replayed') return answerBatch(context, reply, earlier.batch, true);
 
   let written: WrittenInput | null = null;
   if (input.kind === 'file') {
@@ -49,10 +49,10 @@ export async function acceptBatch(
   const result = await batches.create(newBatchId(), { ...batch, inputFileId }, idempotency);
   switch (result.kind) {
     case 'created':
-      return answerBatch(reply, result.batch, false);
+      return answerBatch(context, reply, result.batch, false);
     case 'replayed':
       await written?.discard();
-      return answerBatch(reply, result.batch, true);
+      return answerBatch(context, reply, result.batch, true);
     case 'conflict':
       await written?.discard();
       throw keyReused();
@@ -82,9 +82,15 @@ export async function checkInputFile({ files }: BatchContext, tenant: string, id
   );
 }
 
-function answerBatch(reply: FastifyReply, batch: Batch, isReplay: boolean): FastifyReply {
+async function answerBatch(
+  context: BatchContext,
+  reply: FastifyReply,
+  batch: Batch,
+  isReplay: boolean,
+): Promise<FastifyReply> {
+  const view = await showBatch(context, batch);
   if (isReplay) reply.header('idempotent-replayed', 'true');
-  return sendJson(reply, 200, JSON.stringify(presentBatch(batch)));
+  return sendJson(reply, 200, JSON.stringify(view));
 }
 
 function noInput(id: string): ApiError {

@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import { isBatchSettled, type Batch } from '@nightshift/shared/batch';
-import { presentBatch } from '@nightshift/shared/http';
+import { presentBatch, type WaitingFor } from '@nightshift/shared/http';
 import { createBell } from '../bell.ts';
 import { drained } from '../event-stream.ts';
-import type { BatchSeen, BatchWatch } from './batch-watch.ts';
+import type { BatchSeen, BatchWatch, ExplainedBatch } from './batch-watch.ts';
 
 export interface BatchStreamOptions {
   watch: BatchWatch;
-  batch: Batch;
+  first: ExplainedBatch;
   /** The last event that the reader has; empty for none. */
   after: string;
   heartbeatMs: number;
@@ -15,8 +15,12 @@ export interface BatchStreamOptions {
 }
 
 /** What an event tells of a batch, as its id: who reconnects with it gets only what is newer. */
-export function eventIdOf({ status, counts, paused }: Batch): string {
-  return `${status}.${counts.total}.${counts.completed}.${counts.failed}.${paused ? 1 : 0}`;
+export function eventIdOf(
+  { status, counts, paused }: Batch,
+  waitingFor: WaitingFor | null,
+): string {
+  const waits = waitingFor === null ? '' : `.${waitingFor.reason}.${waitingFor.until ?? ''}`;
+  return `${status}.${counts.total}.${counts.completed}.${counts.failed}.${paused ? 1 : 0}${waits}`;
 }
 
 /**
@@ -25,23 +29,23 @@ export function eventIdOf({ status, counts, paused }: Batch): string {
  */
 export async function streamBatch({
   watch,
-  batch,
+  first,
   after,
   heartbeatMs,
   response,
 }: BatchStreamOptions): Promise<void> {
   const bell = createBell();
-  let newest: Batch = batch;
+  let newest = first;
   let isEnding = false;
   let isHeartbeatDue = false;
   const end = (): void => {
     isEnding = true;
     bell.ring();
   };
-  const unfollow = watch.follow(batch.tenant, batch.id, (seen: BatchSeen) => {
+  const unfollow = watch.follow(first.batch.tenant, first.batch.id, (seen: BatchSeen) => {
     if (seen === null || seen === 'closing') isEnding = true;
     // What others saw can be a second old; an end has no way back.
-    else if (!isBatchSettled(newest.status)) newest = seen;
+    else if (!isBatchSettled(newest.batch.status)) newest = seen;
     bell.ring();
   });
   response.once('close', end);
@@ -53,16 +57,17 @@ export async function streamBatch({
   let toldStatus = '';
   try {
     for (;;) {
-      const id = eventIdOf(newest);
+      const { batch, waitingFor } = newest;
+      const id = eventIdOf(batch, waitingFor);
       if (id !== toldId) {
-        response.write(frame(id, newest, newest.status !== toldStatus));
+        response.write(frame(id, newest, batch.status !== toldStatus));
         toldId = id;
-        toldStatus = newest.status;
+        toldStatus = batch.status;
       } else if (isHeartbeatDue) {
         response.write(': still here\n\n');
       }
       isHeartbeatDue = false;
-      if (isEnding || isBatchSettled(newest.status)) break;
+      if (isEnding || isBatchSettled(batch.status)) break;
       await drained(response);
       await bell.rung();
     }
@@ -74,8 +79,12 @@ export async function streamBatch({
   }
 }
 
-function frame(id: string, batch: Batch, isStatusNew: boolean): string {
+function frame(id: string, { batch, waitingFor }: ExplainedBatch, isStatusNew: boolean): string {
   const type = isStatusNew ? `batch.${batch.status}` : 'batch.progressed';
-  const data = JSON.stringify({ object: 'batch.event', type, batch: presentBatch(batch) });
+  const data = JSON.stringify({
+    object: 'batch.event',
+    type,
+    batch: presentBatch(batch, waitingFor),
+  });
   return `id: ${id}\nevent: ${type}\ndata: ${data}\n\n`;
 }

@@ -1,9 +1,16 @@
 import type { Batch } from '@nightshift/shared/batch';
+import type { WaitingFor } from '@nightshift/shared/http';
 import type { BatchStore } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 
+/** A batch, and why it stands still at that moment. */
+export interface ExplainedBatch {
+  batch: Batch;
+  waitingFor: WaitingFor | null;
+}
+
 /** `closing`: this process is about to end. Null: the batch is gone. */
-export type BatchSeen = Batch | null | 'closing';
+export type BatchSeen = ExplainedBatch | null | 'closing';
 type Listener = (seen: BatchSeen) => void;
 
 export interface BatchWatch {
@@ -18,16 +25,18 @@ const LOOK_EVERY_MS = 1000;
 /** Looks at each batch that is followed once a second, however many follow it. */
 export function createBatchWatch({
   batches,
+  explain,
   logger,
   everyMs = LOOK_EVERY_MS,
 }: {
   batches: Pick<BatchStore, 'get'>;
+  explain: (batch: Batch) => Promise<WaitingFor | null>;
   logger: Logger;
   everyMs?: number;
 }): BatchWatch {
   interface Followed {
     listeners: Set<Listener>;
-    seen: Batch | null | undefined;
+    seen: ExplainedBatch | null | undefined;
     timer: NodeJS.Timeout | undefined;
   }
   const followed = new Map<string, Followed>();
@@ -35,7 +44,8 @@ export function createBatchWatch({
 
   const look = async (entry: Followed, tenant: string, id: string): Promise<void> => {
     try {
-      entry.seen = await batches.get(tenant, id);
+      const batch = await batches.get(tenant, id);
+      entry.seen = batch && { batch, waitingFor: await explain(batch) };
       for (const listener of entry.listeners) listener(entry.seen);
     } catch (error) {
       // An outage is sat out: the next look tells what happened meanwhile.

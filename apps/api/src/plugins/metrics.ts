@@ -1,19 +1,34 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
-import { jobStatuses } from '@nightshift/shared/job';
+import { aliveWorkers, workerStates } from '@nightshift/shared/fleet';
+import { jobStatuses, waitReasons, type WaitReason } from '@nightshift/shared/job';
+import type { BatchContext } from '../batches/batch-context.ts';
 import type { Context } from '../context.ts';
 import { allLanes } from '../present-lane.ts';
 import { answer, errorAnswers } from '../routes/answers.ts';
+import { countBatches, countLanes } from '../waiting-counts.ts';
 
-const laneStateNames = ['open', 'cooling', 'paused'] as const;
+const laneReasons = [
+  'paused',
+  'rate_limit',
+  'lane_paused',
+  'provider_unreachable',
+  'no_worker',
+] as const satisfies WaitReason[];
+const laneStateNames = ['open', 'cooling', 'paused', 'unreachable'] as const;
 
 /** Prometheus' text: this process, its HTTP calls, and what stands in Redis at the moment of the scrape. */
-export function registerMetrics(app: FastifyInstance, context: Context): void {
+export function registerMetrics(
+  app: FastifyInstance,
+  context: Context,
+  batchContext: BatchContext | null,
+): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   observeRequests(app, registry);
   const readRedis = redisGauges(registry, context);
+  const readStanding = standingGauges(registry, context, batchContext);
   const schema = {
     operationId: 'metrics',
     tags: ['operation'],
@@ -22,7 +37,7 @@ export function registerMetrics(app: FastifyInstance, context: Context): void {
     response: { 200: answer('The metrics', z.string(), 'text/plain'), ...errorAnswers() },
   };
   app.get('/metrics', { schema }, async (_request, reply) => {
-    await readRedis();
+    await Promise.all([readRedis(), readStanding()]);
     return reply.header('content-type', registry.contentType).send(await registry.metrics());
   });
 }
@@ -103,6 +118,62 @@ function redisGauges(registry: Registry, context: Context): () => Promise<void> 
     } catch {
       // What Redis would have told is left out; the process still shows that it is alive.
       up.set(0);
+    }
+  };
+}
+
+/** Workers, and what stands still and why. A scrape that Redis does not answer leaves them out. */
+function standingGauges(
+  registry: Registry,
+  context: Context,
+  batchContext: BatchContext | null,
+): () => Promise<void> {
+  const registers = [registry];
+  const workers = new Gauge({
+    name: 'nightshift_workers',
+    help: 'Worker processes by state; silent ones were not heard of for 12 s.',
+    labelNames: ['state'],
+    registers,
+  });
+  const slots = new Gauge({
+    name: 'nightshift_worker_slots',
+    help: 'Slots of the workers that are alive.',
+    registers,
+  });
+  const slotsUsed = new Gauge({
+    name: 'nightshift_worker_slots_used',
+    help: 'Of these, how many are in use.',
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'nightshift_waiting',
+    help: 'What stands still, by why: batches, lanes, and deliveries in the queues of such lanes.',
+    labelNames: ['object', 'reason'],
+    registers,
+  });
+
+  return async () => {
+    for (const one of [workers, slots, slotsUsed, waiting]) one.reset();
+    try {
+      const fleet = await context.workers.all();
+      const counts = [
+        ...countLanes(await allLanes(context)),
+        ...(batchContext === null ? [] : await countBatches(batchContext)),
+      ];
+      for (const state of workerStates) {
+        workers.set({ state }, fleet.workers.filter((worker) => worker.state === state).length);
+      }
+      const alive = aliveWorkers(fleet);
+      slots.set(alive.reduce((sum, worker) => sum + worker.slots, 0));
+      slotsUsed.set(alive.reduce((sum, worker) => sum + worker.slotsUsed, 0));
+      // An alert must find the series before the first thing stands still.
+      for (const reason of waitReasons) waiting.set({ object: 'batch', reason }, 0);
+      for (const reason of laneReasons) {
+        for (const object of ['lane', 'delivery']) waiting.set({ object, reason }, 0);
+      }
+      for (const { object, reason, count } of counts) waiting.inc({ object, reason }, count);
+    } catch {
+      for (const one of [workers, slots, slotsUsed, waiting]) one.reset();
     }
   };
 }

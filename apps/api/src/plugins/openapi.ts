@@ -20,6 +20,7 @@ const tags = [
   { name: 'models', description: 'What can be asked for.' },
   { name: 'batches', description: 'Requests in bulk: OpenAI’s calls, and what Nightshift adds.' },
   { name: 'lanes', description: 'What paces the calls of one provider, model and credential.' },
+  { name: 'workers', description: 'The processes that make the calls.' },
   { name: 'operation', description: 'Health, metrics and documentation.' },
 ];
 

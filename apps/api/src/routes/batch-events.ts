@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isBatchSettled } from '@nightshift/shared/batch';
 import type { BatchContext } from '../batches/batch-context.ts';
 import { eventIdOf, streamBatch } from '../batches/batch-stream.ts';
+import { explainBatch } from '../batches/explain-batch.ts';
 import { createBatchWatch } from '../batches/batch-watch.ts';
 import { answer, errorAnswers, onRedis } from './answers.ts';
 import { batchParamsSchema, findBatch } from './batch-parameters.ts';
@@ -12,7 +13,7 @@ const schema = {
   tags: ['batches'],
   summary: "Follow a batch's progress",
   description:
-    'Server-sent events, at most one a second: `batch.STATUS` when the status is new, `batch.progressed` when counts are; `data` holds the whole batch. Ends after the batch is settled. Who reconnects gets what the batch is by then.',
+    'Server-sent events, at most one a second: `batch.STATUS` when the status is new, `batch.progressed` when counts are, or what it waits for; `data` holds the whole batch. Ends after the batch is settled. Who reconnects gets what the batch is by then.',
   params: batchParamsSchema,
   headers: z.object({
     'last-event-id': z.string().optional().describe('the event that was seen last'),
@@ -26,7 +27,11 @@ const schema = {
 
 export function registerBatchEvents(app: FastifyInstance, context: BatchContext): void {
   const { batches, logger, heartbeatMs } = context;
-  const watch = createBatchWatch({ batches, logger });
+  const watch = createBatchWatch({
+    batches,
+    explain: async (batch) => explainBatch(context, batch),
+    logger,
+  });
   app.addHook('preClose', (done) => {
     watch.finishAll();
     done();
@@ -44,13 +49,14 @@ export function registerBatchEvents(app: FastifyInstance, context: BatchContext)
     };
     if (request.method === 'HEAD') return reply.headers(headers).send();
     // An EventSource reconnects after every end of a stream, unless it is told that there is nothing left.
-    if (isBatchSettled(batch.status) && after === eventIdOf(batch)) {
+    if (isBatchSettled(batch.status) && after === eventIdOf(batch, null)) {
       return await reply.code(204).send();
     }
+    const first = { batch, waitingFor: await explainBatch(context, batch) };
     reply.hijack();
     response.writeHead(200, headers);
     response.write('retry: 1000\n\n');
-    await streamBatch({ watch, batch, after, heartbeatMs, response });
+    await streamBatch({ watch, first, after, heartbeatMs, response });
     return reply;
   });
 }

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Batch } from '@nightshift/shared/batch';
 import { ApiError } from '@nightshift/shared/errors';
-import { batchSchema, presentBatch } from '@nightshift/shared/http';
+import { batchSchema } from '@nightshift/shared/http';
 import type { BatchContext } from '../batches/batch-context.ts';
+import { showBatch } from '../batches/explain-batch.ts';
 import { noBodySchema } from '../plugins/validation.ts';
 import { answer, errorAnswers, onBody, onRedis, sendJson } from './answers.ts';
 import { batchIdOf, batchParamsSchema, noSuchBatch } from './batch-parameters.ts';
@@ -39,13 +40,14 @@ const pauseSchema = schemaOf(
 );
 const resumeSchema = schemaOf('resumeBatch', 'Resume a batch', 'Goes on with a paused batch.');
 
-export function registerChangeBatches(app: FastifyInstance, { batches }: BatchContext): void {
+export function registerChangeBatches(app: FastifyInstance, context: BatchContext): void {
+  const { batches } = context;
   app.post('/v1/batches/:id/cancel', { schema: cancelSchema }, async (request, reply) => {
     const id = batchIdOf(request.params);
     const result = await batches.cancel(request.tenant, id);
     if (result.kind === 'missing') throw noSuchBatch(id);
     if (result.kind === 'settled') throw notCancellable(result.status);
-    return sendJson(reply, 200, JSON.stringify(presentBatch(result.batch)));
+    return sendJson(reply, 200, JSON.stringify(await showBatch(context, result.batch)));
   });
 
   const setPaused = async (tenant: string, params: unknown, paused: boolean): Promise<Batch> => {
@@ -56,11 +58,11 @@ export function registerChangeBatches(app: FastifyInstance, { batches }: BatchCo
   };
   app.post('/v1/batches/:id/pause', { schema: pauseSchema }, async (request, reply) => {
     const batch = await setPaused(request.tenant, request.params, true);
-    return sendJson(reply, 200, JSON.stringify(presentBatch(batch)));
+    return sendJson(reply, 200, JSON.stringify(await showBatch(context, batch)));
   });
   app.post('/v1/batches/:id/resume', { schema: resumeSchema }, async (request, reply) => {
     const batch = await setPaused(request.tenant, request.params, false);
-    return sendJson(reply, 200, JSON.stringify(presentBatch(batch)));
+    return sendJson(reply, 200, JSON.stringify(await showBatch(context, batch)));
   });
 }
 

@@ -23,7 +23,7 @@ export function registerPage(app: FastifyInstance): void {
   const schema = {
     operationId: 'page',
     tags: ['operation'],
-    summary: 'A page that shows lanes and jobs',
+    summary: 'A page that shows batches, workers, lanes and jobs',
     security: [],
     response: { 200: answer('The page', z.string(), 'text/html'), ...errorAnswers() },
   };

@@ -1,12 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { ApiError } from '@nightshift/shared/errors';
-import {
-  batchListSchema,
-  batchSchema,
-  listBatchesQuerySchema,
-  presentBatch,
-} from '@nightshift/shared/http';
+import { batchListSchema, batchSchema, listBatchesQuerySchema } from '@nightshift/shared/http';
 import type { BatchContext } from '../batches/batch-context.ts';
+import { showBatch } from '../batches/explain-batch.ts';
 import { answer, errorAnswers, listToJson, onRedis, sendJson } from './answers.ts';
 import { batchParamsSchema, findBatch } from './batch-parameters.ts';
 
@@ -41,7 +37,7 @@ const listSchema = {
 export function registerReadBatches(app: FastifyInstance, context: BatchContext): void {
   app.get('/v1/batches/:id', { schema: getSchema }, async (request, reply) => {
     const batch = await findBatch(context, request.tenant, request.params);
-    return sendJson(reply, 200, JSON.stringify(presentBatch(batch)));
+    return sendJson(reply, 200, JSON.stringify(await showBatch(context, batch)));
   });
 
   app.get('/v1/batches', { schema: listSchema }, async (request, reply) => {
@@ -54,7 +50,9 @@ export function registerReadBatches(app: FastifyInstance, context: BatchContext)
         { param: 'after' },
       );
     }
-    const items = page.batches.map((batch) => JSON.stringify(presentBatch(batch)));
+    const items = await Promise.all(
+      page.batches.map(async (batch) => JSON.stringify(await showBatch(context, batch))),
+    );
     const ids = page.batches.map(({ id }) => id);
     return sendJson(reply, 200, listToJson(items, ids, page.hasMore));
   });

@@ -63,6 +63,7 @@ describe('POST /v1/batches', () => {
       quiet_hours: null,
       retry_of: null,
       cost_usd: 0,
+      waiting_for: null,
     });
     expect((await api.get(`/v1/batches/${batch.id}`)).body).toBe(answer.body);
   });

@@ -31,7 +31,7 @@ it('lists each lane with its state, its queues and its calls', async () => {
       model: 'm-a',
       state: 'cooling',
       reason: 'rate_limit',
-      message: "The provider's rate limit is reached.",
+      message: expect.stringContaining('rate limit is reached'),
       until: expect.any(Number),
       limits: {
         requests_per_minute: null,
@@ -67,12 +67,12 @@ it('pauses and resumes a lane, seen by its jobs at once', async () => {
   expect(laneSchema.parse(paused.json())).toMatchObject({
     id,
     state: 'paused',
-    reason: 'operator',
+    reason: 'paused',
     until: null,
   });
-  expect(await waiting()).toMatchObject({ reason: 'lane_paused', until: null });
+  expect(await waiting()).toMatchObject({ reason: 'paused', until: null });
   const next = await api.submit({ body: { model: 'm-paused' } });
-  expect(next['waiting_for']).toMatchObject({ reason: 'lane_paused' });
+  expect(next['waiting_for']).toMatchObject({ reason: 'paused' });
 
   const resumed = await api.post(`/v1/lanes/${id}/resume`, '');
   expect(resumed.json()).toMatchObject({ id, state: 'open', reason: null });

@@ -104,6 +104,18 @@ describe('/docs and /', () => {
   });
 });
 
+it('the page shows batches, workers, lanes and jobs, and what it is told as text alone', async () => {
+  const { body } = await api.get('/');
+  for (const path of ['/v1/batches?limit=10', '/v1/workers', '/v1/lanes', '/v1/jobs?limit=25']) {
+    expect(body).toContain(`read('${path}')`);
+  }
+  for (const id of ['batches', 'workers', 'lanes', 'jobs']) {
+    expect(body).toContain(`<tbody id="${id}">`);
+    expect(body).toMatch(new RegExp(`fill\\(\\s*'${id}'`));
+  }
+  expect(body).not.toMatch(/innerHTML|outerHTML|insertAdjacent|document\.write|eval\(/);
+});
+
 describe('/metrics', () => {
   it('counts jobs, lanes and calls', async () => {
     await api.submit({ body: { model: 'gpt-"quoted"' } });

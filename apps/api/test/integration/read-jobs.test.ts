@@ -94,7 +94,7 @@ describe('waiting_for', () => {
     await api.lanes.pauseForProvider(lane, 'unauthorized', 'The key is wrong.', false);
     await eventually(async () => JSON.stringify(await waitingFor(id)).includes('lane_paused'));
     expect(await waitingFor(id)).toMatchObject({
-      message: expect.stringContaining('The key is wrong.'),
+      message: expect.stringContaining('the key is wrong. Set OPENAI_API_KEY'),
       until: expect.any(Number),
     });
   });

@@ -7,6 +7,7 @@ import { openBlobStore, type BlobStore } from '@nightshift/blobs';
 import { createDeliveryBuffer, createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import { readConfiguration } from '@nightshift/shared/config';
+import type { FleetWorker } from '@nightshift/shared/fleet';
 import {
   connectRedis,
   createAttemptStore,
@@ -79,6 +80,7 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
   const eventHub = createEventHub({ subscriber, channel: keys.channels.events, releaseAfterMs });
   const deliveryBuffer = createDeliveryBuffer({ queues: laneQueues, jobs, logger });
   const app = await buildApp({
+    workers: { all: async () => ({ nowMs: Date.now(), workers: [idleWorker()] }) },
     redis,
     jobs,
     lanes,
@@ -179,6 +181,23 @@ export async function createTestApi(redisUrl: string, options: TestApiOptions = 
       await blobs.close();
       await rm(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** A worker that is alive and has free slots. */
+export function idleWorker(more: Partial<FleetWorker> = {}): FleetWorker {
+  return {
+    id: 'worker_1',
+    host: 'host-a',
+    pid: 4711,
+    version: '0.1.0',
+    state: 'alive',
+    startedAtMs: Date.now() - 60_000,
+    lastSeenAtMs: Date.now(),
+    slots: 64,
+    slotsUsed: 0,
+    lanes: 1,
+    ...more,
   };
 }
 

@@ -2,6 +2,7 @@ import {
   isBatchSettled,
   type Batch,
   type NewBatch,
+  type OpenLines,
   type StoredFile,
 } from '@nightshift/shared/batch';
 import type { BatchStore, Idempotency } from '@nightshift/shared/redis';
@@ -10,6 +11,8 @@ import type { InputFiles } from '../../src/batches/batch-context.ts';
 export interface FakeBatches extends BatchStore {
   /** What a conductor would do. */
   move(id: string, fields: Partial<Batch>): Batch;
+  /** Where its lines stand from now on; until then they move. */
+  place(id: string, lines: OpenLines): void;
   /** Calls of `get`. */
   readonly reads: number;
   readonly size: number;
@@ -18,6 +21,7 @@ export interface FakeBatches extends BatchStore {
 /** The store of batches in memory, each call one step as the scripts are. */
 export function createFakeBatches(files: Pick<InputFiles, 'get'>): FakeBatches {
   const all = new Map<string, Batch>();
+  const lines = new Map<string, OpenLines>();
   const used = new Map<string, { id: string; hash: string }>();
   let reads = 0;
   let nowMs = Date.now();
@@ -49,6 +53,14 @@ export function createFakeBatches(files: Pick<InputFiles, 'get'>): FakeBatches {
       return all.size;
     },
     move,
+    place: (id, open) => {
+      lines.set(id, open);
+    },
+    open: async (tenant) =>
+      [...all.values()]
+        .filter((batch) => batch.tenant === tenant && !isBatchSettled(batch.status))
+        .map(({ id }) => id),
+    openLines: async (_tenant, id) => lines.get(id) ?? { isMoving: true, groups: [] },
     recall: async (tenant, idempotency) => recall(tenant, idempotency),
     create: async (id, given, idempotency) => {
       const input = await files.get(given.tenant, given.inputFileId);
@@ -132,6 +144,7 @@ function newBatch(id: string, given: NewBatch, nowMs: number): Batch {
     runAtMs: given.runAtMs,
     quietHours: given.quietHours,
     retryOf: given.retryOf,
+    heldUp: null,
     output: [],
     failures: [],
   };

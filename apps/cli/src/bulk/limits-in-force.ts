@@ -48,12 +48,14 @@ const SOURCES = {
 /** `gpt-4o: 500 requests/min, 30,000 tokens/min (the provider's), 12 in flight`. @param nowMs unix milliseconds */
 export function describeLimit(limit: LimitInForce, nowMs: number): string {
   const { model, state, reason, untilMs } = limit;
-  const why = reason === null ? '' : `: ${reason}`;
-  if (state === 'paused') return `${model} is paused${why}`;
+  if (state === 'paused') {
+    return `${model} is paused by ${reason === 'paused' ? 'an operator' : 'the provider'}`;
+  }
   if (state === 'cooling') {
     const left = untilMs === null ? '' : ` for ${duration(untilMs - nowMs)}`;
-    return `${model} cools down${left}${why}`;
+    return `${model} cools down${left}: rate limit`;
   }
+  if (state === 'unreachable') return `${model} does not answer`;
   const limits = [
     limit.requestsPerMinute !== null && `${count(limit.requestsPerMinute)} requests/min`,
     limit.tokensPerMinute !== null && `${count(limit.tokensPerMinute)} tokens/min`,

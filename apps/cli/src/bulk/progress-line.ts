@@ -21,6 +21,7 @@ export function progressRecord(progress: BatchProgress): Record<string, unknown>
     elapsed_seconds: Math.round(progress.elapsedMs / 1000),
     estimated_end_at: seconds(progress.estimatedEndMs),
     expires_at: seconds(progress.expiresAtMs),
+    waiting_for: progress.waitingFor,
     limits: progress.limits.map((limit) => ({
       model: limit.model,
       state: limit.state,

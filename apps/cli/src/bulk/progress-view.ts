@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { clockTime, count, duration, money, rate, short } from './format.ts';
-import { describeLimit } from './limits-in-force.ts';
+import { describeLimit, type LimitInForce } from './limits-in-force.ts';
 import type { BatchProgress } from './progress.ts';
 
 export interface ViewOptions {
@@ -10,6 +10,8 @@ export interface ViewOptions {
 }
 
 const MOST_LIMITS = 3;
+/** A reason with its remedy, on a narrow terminal. */
+const MOST_REASON_LINES = 6;
 const BAR = { most: 40, least: 8 } as const;
 /** A terminal that says nothing about its width, or something absurd. */
 const FEWEST_COLUMNS = 20;
@@ -20,19 +22,51 @@ export function progressView(progress: BatchProgress, { columns, color }: ViewOp
   const paint: Paint = (format, text) =>
     color ? styleText(format, text, { validateStream: false }) : text;
   const fit = (given: string): string => {
-    // Reasons and names come from elsewhere: what they hold must not move the cursor.
-    const text = given.replaceAll(/\p{Cc}/gu, ' ');
+    const text = clean(given);
     return text.length > width ? `${text.slice(0, width - 1)}…` : text;
   };
   const lines = [fit(headline(progress)), barLine(progress, width, paint)];
   lines.push(...[figuresLine(progress)].filter((text) => text !== '').map(fit));
-  const limits = progress.limits.slice(0, MOST_LIMITS);
+  if (progress.waitingFor !== null) {
+    const sentence = wrap(clean(progress.waitingFor.message), width, MOST_REASON_LINES);
+    lines.push(...sentence.map((text) => paint('yellow', text)));
+  }
+  const shown = worthShowing(progress);
+  const limits = shown.slice(0, MOST_LIMITS);
   for (const limit of limits) {
     const text = fit(describeLimit(limit, progress.atMs));
     lines.push(paint(limit.state === 'open' ? 'dim' : 'yellow', text));
   }
-  const more = progress.limits.length - limits.length;
+  const more = shown.length - limits.length;
   if (more > 0) lines.push(paint('dim', fit(`and ${more} more models`)));
+  return lines;
+}
+
+/** Reasons and names come from elsewhere: what they hold must not move the cursor. */
+function clean(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ');
+}
+
+/** The sentence says already what its own lane does. */
+function worthShowing({ limits, waitingFor }: BatchProgress): LimitInForce[] {
+  return waitingFor === null
+    ? limits
+    : limits.filter(({ state, reason }) => state === 'open' || reason !== waitingFor.reason);
+}
+
+/** Whole words on lines of at most `width` characters; the last of `most` lines is cut. */
+export function wrap(text: string, width: number, most: number): string[] {
+  const lines: string[] = [];
+  let rest = text.trim();
+  while (rest !== '' && lines.length < most) {
+    const isLast = lines.length === most - 1;
+    if (rest.length <= width) return [...lines, rest];
+    if (isLast) return [...lines, `${rest.slice(0, width - 1)}…`];
+    const space = rest.lastIndexOf(' ', width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end).trimEnd());
+    rest = rest.slice(end).trim();
+  }
   return lines;
 }
 
@@ -45,7 +79,7 @@ function headline({ id, status, paused, elapsedMs }: BatchProgress): string {
 
 function barLine(progress: BatchProgress, width: number, paint: Paint): string {
   const { total, done, failed } = progress;
-  if (total === 0) return progress.isSettled ? 'no requests' : 'the input is being checked';
+  if (total === 0) return beforeTheFirst(progress);
   const figures = [
     `${count(done)} of ${count(total)}`,
     `${Math.floor((done / total) * 100)} %`,
@@ -64,11 +98,16 @@ function barLine(progress: BatchProgress, width: number, paint: Paint): string {
   return `[${bar}] ${figures}`;
 }
 
+function beforeTheFirst({ isSettled, waitingFor }: BatchProgress): string {
+  if (isSettled) return 'no requests';
+  return waitingFor === null ? 'the input is being checked' : 'the input has not been checked yet';
+}
+
 function figuresLine(progress: BatchProgress): string {
-  const { perSecond, inputTokens, outputTokens, costUsd, done } = progress;
+  const { perSecond, waitingFor, inputTokens, outputTokens, costUsd, done } = progress;
   const tokens = inputTokens + outputTokens;
   return [
-    ...(perSecond === null ? [] : [`${rate(perSecond)}/s`]),
+    ...(perSecond === null || waitingFor !== null ? [] : [`${rate(perSecond)}/s`]),
     ...(tokens === 0 ? [] : [`${short(inputTokens)} tokens in, ${short(outputTokens)} out`]),
     ...(done === 0 ? [] : [costUsd === null ? 'cost unknown' : money(costUsd)]),
     ...whenItEnds(progress),
@@ -76,8 +115,10 @@ function figuresLine(progress: BatchProgress): string {
 }
 
 function whenItEnds(progress: BatchProgress): string[] {
-  const { atMs, isSettled, estimatedEndMs, expiresAtMs, startsAtMs, quietHours } = progress;
+  const { atMs, isSettled, estimatedEndMs, expiresAtMs, startsAtMs, quietHours, waitingFor } =
+    progress;
   if (isSettled) return [];
+  if (waitingFor !== null && startsAtMs === null) return [];
   if (startsAtMs !== null) return [`starts at ${clockTime(startsAtMs, atMs)}`];
   if (estimatedEndMs === null) {
     return quietHours === null

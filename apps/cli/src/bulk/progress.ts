@@ -1,5 +1,5 @@
 import { isBatchSettled } from '@nightshift/shared/batch';
-import type { BatchView, LaneView } from '@nightshift/shared/http';
+import type { BatchView, LaneView, WaitingFor } from '@nightshift/shared/http';
 import { limitsInForce, type LimitInForce } from './limits-in-force.ts';
 
 /** A batch and the lanes, as the API showed them at one instant. */
@@ -31,7 +31,7 @@ export interface BatchProgress {
   costUsd: number | null;
   /** Since it was accepted; of a settled batch until it was settled. */
   elapsedMs: number;
-  /** When it ends at this speed; null when nobody can know, and when it has ended. */
+  /** When it ends at this speed; null when nobody can know, while nothing moves, and when it has ended. */
   estimatedEndMs: number | null;
   /** When what is left expires. */
   expiresAtMs: number;
@@ -39,6 +39,8 @@ export interface BatchProgress {
   startsAtMs: number | null;
   quietHours: BatchView['quiet_hours'];
   limits: LimitInForce[];
+  /** Why it stands still. */
+  waitingFor: WaitingFor | null;
 }
 
 export interface ProgressTracker {
@@ -48,10 +50,21 @@ export interface ProgressTracker {
 
 /** Long enough for a limit of a few requests a minute to show, short enough to follow a limit that changes. */
 const RATE_WINDOW_MS = 60_000;
+/** Without a result for this long, and for as long as three take at its speed, nothing moves. */
+const STILL_MS = 10_000;
+const STILL_RESULTS = 3;
 
 /** Turns one look after the other into figures. Holds what was counted within the last minute. */
 export function createProgressTracker(windowMs: number = RATE_WINDOW_MS): ProgressTracker {
   let samples: { atMs: number; done: number }[] = [];
+  let moved: { atMs: number; done: number } | null = null;
+
+  const isStill = (atMs: number, done: number, perSecond: number | null): boolean => {
+    if (moved === null || done !== moved.done) moved = { atMs, done };
+    const patienceMs =
+      perSecond === null || perSecond === 0 ? 0 : (STILL_RESULTS / perSecond) * 1000;
+    return atMs - moved.atMs >= Math.max(STILL_MS, patienceMs);
+  };
 
   const recentRate = (atMs: number, done: number): number | null => {
     samples.push({ atMs, done });
@@ -72,6 +85,8 @@ export function createProgressTracker(windowMs: number = RATE_WINDOW_MS): Progre
       const endMs = isSettled ? endOf(batch) : atMs;
       const perSecond = isSettled ? overallRate(batch, done, endMs) : recent;
       const startsAtMs = batch.run_at === null ? null : batch.run_at * 1000;
+      const still = isStill(atMs, done, recent);
+      const waitingFor = isSettled ? null : batch.waiting_for;
       const isWaiting = !isSettled && startsAtMs !== null && startsAtMs > atMs;
       return {
         atMs,
@@ -89,13 +104,18 @@ export function createProgressTracker(windowMs: number = RATE_WINDOW_MS): Progre
         costUsd: batch.cost_usd,
         elapsedMs: Math.max(0, endMs - batch.created_at * 1000),
         estimatedEndMs:
-          batch.status !== 'in_progress' || batch.paused || isWaiting
+          batch.status !== 'in_progress' ||
+          waitingFor !== null ||
+          batch.paused ||
+          isWaiting ||
+          still
             ? null
             : estimateEnd(atMs, total - done, perSecond),
         expiresAtMs: batch.expires_at * 1000,
         startsAtMs: isWaiting ? startsAtMs : null,
         quietHours: batch.quiet_hours,
         limits: isSettled ? [] : limitsInForce(batch, lanes),
+        waitingFor,
       };
     },
   };

@@ -36,6 +36,7 @@ export function batchView(more: Partial<BatchView> = {}): BatchView {
     quiet_hours: null,
     retry_of: null,
     cost_usd: 0,
+    waiting_for: null,
     ...more,
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import { createProgressTracker, type BatchProgress } from '../../src/bulk/progress.ts';
 import { progressRecord } from '../../src/bulk/progress-line.ts';
-import { progressView } from '../../src/bulk/progress-view.ts';
+import { progressView, wrap } from '../../src/bulk/progress-view.ts';
 import { batchAt, batchView, laneView } from '../support/batches.ts';
 
 const START_MS = 1_020_000;
@@ -96,10 +96,10 @@ test('a terminal tells what holds a batch up', () => {
   const hours = { start: '22:00', end: '06:00', time_zone: 'Europe/Berlin' };
   expect(view({ quiet_hours: hours })).toContain('runs 22:00 to 06:00 Europe/Berlin');
   expect(view({}, { state: 'cooling', until: 1025, reason: 'rate_limit' })).toContain(
-    'gpt-4o cools down for 5 s: rate_limit',
+    'gpt-4o cools down for 5 s: rate limit',
   );
-  expect(view({}, { state: 'paused', reason: 'insufficient_quota' })).toContain(
-    'gpt-4o is paused: insufficient_quota',
+  expect(view({}, { state: 'paused', reason: 'lane_paused' })).toContain(
+    'gpt-4o is paused by the provider',
   );
   const none = { requests_per_minute: null, tokens_per_minute: null, concurrency: null };
   expect(view({}, { limits: { ...none, source: 'none' } })).toContain(
@@ -167,6 +167,7 @@ test('elsewhere a JSON line has the same figures', () => {
     elapsed_seconds: 30,
     estimated_end_at: 1110,
     expires_at: 87_400,
+    waiting_for: null,
     limits: [
       {
         model: 'gpt-4o',
@@ -182,4 +183,63 @@ test('elsewhere a JSON line has the same figures', () => {
       },
     ],
   });
+});
+
+const waitingFor = {
+  reason: 'lane_paused',
+  message:
+    'gpt-4o at openai: 401 Incorrect API key provided (sk-…xyz). Set OPENAI_API_KEY for the workers and restart them; next try 03:14:20 UTC.',
+  until: 1040,
+} as const;
+
+test('a terminal says in full why nothing moves, and neither speed nor end', () => {
+  const figures = after(batchAt(100), batchAt(200), batchAt(200, 0, { waiting_for: waitingFor }));
+  expect(figures).toMatchObject({ estimatedEndMs: null, waitingFor });
+  const lines = progressView(figures, { columns: 60, color: false });
+  expect(lines.join(' ')).toContain(waitingFor.message);
+  expect(lines.join(' ')).not.toMatch(/\/s|ends/);
+  expect(lines.every((line) => line.length <= 60)).toBe(true);
+  expect(progressRecord(figures)).toMatchObject({
+    waiting_for: waitingFor,
+    estimated_end_at: null,
+  });
+});
+
+test('a sentence takes the place of the lane that it is about, and of the check of the input', () => {
+  const view = (more: Parameters<typeof batchView>[0], lane = {}): string => {
+    const look = { atMs: START_MS, batch: batchView(more), lanes: [laneView(lane)] };
+    return progressView(createProgressTracker().look(look), plain).join('\n');
+  };
+  const paused = { state: 'paused', reason: 'lane_paused' } as const;
+  expect(view({ waiting_for: waitingFor }, paused)).not.toContain('gpt-4o is paused');
+  const none = { reason: 'no_worker', message: 'No worker is alive.', until: null } as const;
+  const validating = { total: 0, completed: 0, failed: 0 };
+  const text = view({ status: 'validating', request_counts: validating, waiting_for: none });
+  expect(text).toContain('No worker is alive.');
+  expect(text).toContain('the input has not been checked yet');
+  expect(view({}, { state: 'unreachable', reason: 'provider_unreachable' })).toContain(
+    'gpt-4o does not answer',
+  );
+});
+
+test('there is no estimate when nothing has settled for a while, whatever the last minute was like', () => {
+  const fast = [0, 400, 500].map((n) => batchAt(n));
+  expect(after(...fast).estimatedEndMs).not.toBeNull();
+  expect(after(...fast, batchAt(500)).estimatedEndMs).toBeNull();
+  expect(after(...fast, batchAt(500), batchAt(510)).estimatedEndMs).not.toBeNull();
+  // One in thirty seconds: to wait for it is its speed.
+  const slow = [0, 0, 0, 1, 1, 1].map((n) => batchAt(n));
+  expect(after(...slow).estimatedEndMs).not.toBeNull();
+});
+
+test('wrapping loses no word and keeps to the width', () => {
+  const words = fc.array(fc.stringMatching(/^[a-z.;(]{1,30}$/), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(words, fc.integer({ min: 20, max: 100 }), (some, width) => {
+      const lines = wrap(some.join(' '), width, Infinity);
+      expect(lines.every((line) => line.length <= width && line !== '')).toBe(true);
+      expect(lines.join('').replaceAll(' ', '')).toBe(some.join(''));
+      expect(wrap(some.join(' '), width, 2).length).toBeLessThanOrEqual(2);
+    }),
+  );
 });

@@ -59,7 +59,7 @@ test('a batch shows progress, failures, cost and what it waits for', () => {
 });
 
 test('a lane shows why it stands still', () => {
-  const still = laneView({ state: 'paused', reason: 'unauthorized', message: '401', until: 5 });
+  const still = laneView({ state: 'paused', reason: 'lane_paused', message: '401', until: 5 });
   const [, open, paused] = tableLines(laneTable([laneView(), still], 1000), Infinity);
   expect(open).toMatch(/^gpt-4o +openai +open +480 +0 +12 +200 +lane_1$/);
   expect(paused).toMatch(/ paused .* lane_1 +401 \(until .*\)$/);

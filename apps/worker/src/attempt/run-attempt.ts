@@ -135,7 +135,7 @@ export async function runAttempt(
     // Decide.
     const step = decide(outcome, facts, dependencies.configuration.retry);
     if (outcome.kind !== 'succeeded') {
-      logger.info(
+      logger.debug(
         { jobId, laneId: lane.laneId, attempt: claim.attempt, outcome: outcome.kind },
         `attempt.${outcome.kind}`,
       );
@@ -274,7 +274,7 @@ async function record(
       // Recorded before the delivery is finished: a crash in between hands out a settled job, and nothing happens.
       const result = await attempts.settle(claim, { ...settlement, costUsd: cost });
       if (result === 'lost')
-        logger.warn(
+        logger.debug(
           { jobId: claim.jobId, laneId: lane.laneId, attempt: claim.attempt },
           'attempt.result_refused',
         );

@@ -1,5 +1,5 @@
 import type { BlobStore } from '@nightshift/blobs';
-import { isBatchSettled, type Batch } from '@nightshift/shared/batch';
+import { isBatchSettled, mayRun, type Batch } from '@nightshift/shared/batch';
 import type { LaneQueues } from '@nightshift/shared/bullmq';
 import type { Clock } from '@nightshift/shared/clock';
 import type { Configuration } from '@nightshift/shared/config';
@@ -15,8 +15,8 @@ import type {
 import type { Logger } from '@nightshift/shared/telemetry';
 import { v7 } from 'uuid';
 import { createFeeder, type Feeder } from './feeder.ts';
-import { mayRun } from './quiet-hours.ts';
-import { createResultWriter, type ResultWriter } from './result-writer.ts';
+import { createResultWriter, type Drained, type ResultWriter } from './result-writer.ts';
+import { createTrouble } from './trouble.ts';
 import { validateBatch } from './validate-batch.ts';
 
 export interface ConductorDependencies {
@@ -26,6 +26,8 @@ export interface ConductorDependencies {
   queues: LaneQueues;
   blobs: BlobStore;
   memory: Pick<MemoryWatch, 'isTight'>;
+  /** Where the blobs are, for those who have to make room there: `file:./data/blobs`. */
+  blobsAt: string;
   configuration: Configuration;
   clock: Clock;
   logger: Logger;
@@ -47,7 +49,8 @@ export async function conduct(
   dependencies: ConductorDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, clock, logger } = dependencies;
+  const { store, clock } = dependencies;
+  const trouble = createTrouble(conducting, dependencies);
   let hands: { feeder: Feeder; writer: ResultWriter } | null = null;
   try {
     while (!signal.aborted) {
@@ -57,6 +60,7 @@ export async function conduct(
         if (!state.isValidated) {
           const outcome = await validateBatch(conducting, state.batch, dependencies, signal);
           if (outcome !== 'begun') return;
+          await trouble.over(state.batch);
           continue;
         }
         const input = await store.inputName(conducting, state.batch.inputFileId);
@@ -64,12 +68,16 @@ export async function conduct(
           feeder: createFeeder(conducting, state, input, dependencies),
           writer: createResultWriter(conducting, state.batch, dependencies),
         };
-        const step = await advance(conducting, state, hands, dependencies);
+        const written = await drain(state.batch, hands.writer);
+        if (written === 'lost') return;
+        const step = await advance(conducting, state, hands, written, dependencies);
+        // Without a look at the results nothing was written that could have failed again.
+        if (written !== 'not_due') await trouble.over(state.batch);
         if (step === 'over') return;
         if (step === 'waiting') await clock.sleep(LOOK_MS, signal).catch(() => undefined);
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ batchId: conducting.id, reason: (error as Error).message }, 'batch.held_up');
+        await trouble.met(error as Error);
         await hands?.feeder.close();
         await hands?.writer.close();
         // What was read or written half is read and written anew, from what is committed.
@@ -83,20 +91,23 @@ export async function conduct(
   }
 }
 
-/** `drain → feed → end`: one round. */
+async function drain({ status, counts }: Batch, writer: ResultWriter): Promise<Drained> {
+  const isEnding = status !== 'in_progress';
+  return await writer.drain(isEnding || counts.completed + counts.failed === counts.total);
+}
+
+/** `feed → end`: what follows in a round when results were drained. */
 async function advance(
   conducting: Conducting,
   state: ConductedBatch,
   { feeder, writer }: { feeder: Feeder; writer: ResultWriter },
+  written: Drained,
   dependencies: ConductorDependencies,
 ): Promise<'working' | 'waiting' | 'over'> {
   const { batch, place, nowMs } = state;
   const { counts } = batch;
   const settled = counts.completed + counts.failed;
-  const isEnding = batch.status !== 'in_progress';
-  const written = await writer.drain(isEnding || settled === counts.total);
-  if (written === 'lost') return 'over';
-
+  const isIdle = written === 'nothing' || written === 'not_due';
   if (settled === counts.total) {
     if (written === 'more') return 'working';
     return await finish(conducting, state, writer, dependencies);
@@ -110,14 +121,14 @@ async function advance(
     if (isResting !== state.isResting) await dependencies.store.rest(conducting, isResting);
     if (isResting || batch.paused || (batch.runAtMs ?? 0) > nowMs) return 'waiting';
     const fed = await feeder.feed(place, place.fed - settled);
-    return fed === 0 && written === 'nothing' ? 'waiting' : 'working';
+    return fed === 0 && isIdle ? 'waiting' : 'working';
   }
   if (batch.status === 'cancelling') await cancelWindow(conducting, state, dependencies);
   if (place.fed < counts.total) {
     await feeder.skip(place, batch.status === 'cancelling' ? 'cancelled' : 'expired');
     return 'working';
   }
-  return written === 'nothing' ? 'waiting' : 'working';
+  return isIdle ? 'waiting' : 'working';
 }
 
 /** Lines that wait are cancelled at once, those that are called when their grace is over. */

@@ -1,4 +1,4 @@
-import { openConfiguredBlobs } from '@nightshift/blobs';
+import { configuredBlobsAt, openConfiguredBlobs } from '@nightshift/blobs';
 import { createLaneQueues } from '@nightshift/shared/bullmq';
 import { systemClock } from '@nightshift/shared/clock';
 import type { Configuration } from '@nightshift/shared/config';
@@ -52,6 +52,7 @@ export async function openConductors(
     queues,
     blobs: hands?.blobs ?? blobs,
     memory,
+    blobsAt: configuredBlobsAt(variables),
     configuration,
     clock: systemClock,
     logger,

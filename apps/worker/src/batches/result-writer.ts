@@ -10,9 +10,12 @@ const READ_AT_ONCE = 1000;
 /** Of answers in the blob store, in memory at once; one alone may be larger. */
 const WRITTEN_AT_ONCE_BYTES = 16_000_000;
 
+/** `not_due`: results were not looked at. */
+export type Drained = 'not_due' | 'nothing' | 'some' | 'more' | 'lost';
+
 export interface ResultWriter {
   /** Writes results that wait. Gathers them for a while first, unless `atOnce`. */
-  drain(atOnce: boolean): Promise<'nothing' | 'some' | 'more' | 'lost'>;
+  drain(atOnce: boolean): Promise<Drained>;
   readonly output: readonly ResultSegment[];
   readonly failures: readonly ResultSegment[];
   close(): Promise<void>;
@@ -34,7 +37,7 @@ export function createResultWriter(
   return {
     drain: async (atOnce) => {
       const isDue = atOnce || clock.monotonic() - drainedAtMs >= blobs.gather.forMs;
-      if (!isDue) return 'nothing';
+      if (!isDue) return 'not_due';
       drainedAtMs = clock.monotonic();
       const waiting = await store.results(conducting, READ_AT_ONCE);
       const stored = firstOf(waiting, WRITTEN_AT_ONCE_BYTES);

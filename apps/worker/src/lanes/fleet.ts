@@ -18,6 +18,7 @@ import { createTokenNeeds, type TokenNeeds } from '../pacing/token-needs.ts';
 import type { CredentialHealth } from './lane-health.ts';
 import { createLaneWorker, type LaneWorker } from './lane-worker.ts';
 import { createSlots } from './slots.ts';
+import { createStandingLog } from './standing-log.ts';
 
 export interface FleetOptions {
   redis: RedisConnection;
@@ -40,6 +41,7 @@ export interface Fleet {
   /** Takes nothing more; calls in flight get `drainMs` to come back, the rest is handed back to its queues. */
   stop(drainMs: number): Promise<void>;
   readonly laneCount: number;
+  readonly slotsUsed: number;
 }
 
 /** Changes are announced; this is for what was missed. */
@@ -51,6 +53,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const { keys, lanes, configuration, attempt } = options;
   const { logger, clock, inFlight } = attempt;
   const slots = createSlots(options.concurrency);
+  const standings = createStandingLog(lanes, logger);
   const workers = new Map<string, LaneWorker>();
   const providers = new Map<string, Provider>();
   const credentials = new Map<string, CredentialHealth>();
@@ -150,7 +153,9 @@ export function createFleet(options: FleetOptions): Fleet {
     const lane = workers.get(laneId)?.lane ?? (await lanes.find(laneId));
     if (lane === null) return;
     const worker = ensure(lane);
-    worker?.update(await lanes.state(laneId));
+    const state = await lanes.state(laneId);
+    worker?.update(state);
+    await standings.see(lane, state);
   };
 
   const refreshAll = async (): Promise<void> => {
@@ -160,6 +165,7 @@ export function createFleet(options: FleetOptions): Fleet {
         const state = await lanes.state(worker.lane.id);
         worker.update(state);
         await worker.watch();
+        await standings.see(worker.lane, state);
         const calls = worker.takeCalls();
         if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
         // While the lane stands still it has no rate.
@@ -208,6 +214,9 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     get laneCount() {
       return workers.size;
+    },
+    get slotsUsed() {
+      return slots.used;
     },
   };
 }

@@ -296,7 +296,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         if ((await run(job, priority)) === 'finished') return null;
         // To the head of its queue. When the lock was lost meanwhile the job is somebody else's already.
         await job.moveToWait(token).catch((error: unknown) => {
-          logger.warn(
+          logger.debug(
             { delivery: job.id, laneId: lane.id, reason: (error as Error).message },
             'delivery.not_returned',
           );
@@ -319,7 +319,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       logger.debug({ laneId: lane.id, reason: error.message }, 'queue.error');
     });
     worker.on('stalled', (delivery) => {
-      logger.warn({ laneId: lane.id, delivery }, 'delivery.stalled');
+      logger.debug({ laneId: lane.id, delivery }, 'delivery.stalled');
     });
     options.onReading(priority, worker.id);
     return { priority, worker };
@@ -352,7 +352,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       ? lanes.takeProbe(lane.id)
       : lanes.takeProbe(lane.id, timeoutMs + TRIAL_RECORDED_MS));
     if (isTaken) {
-      logger.info({ laneId: lane.id }, 'lane.probing');
+      logger.debug({ laneId: lane.id }, 'lane.probing');
       beforeProbe = { interactive: intakes.interactive.entries, bulk: intakes.bulk.entries };
       gate.startProbe();
     } else if (!stopping.aborted) {

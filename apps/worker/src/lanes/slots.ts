@@ -1,3 +1,4 @@
+import { slotsFor } from '@nightshift/shared/fleet';
 import { priorities, type Priority } from '@nightshift/shared/job';
 
 /** Resolves to the slot's release once one is free; interactive first. Rejects with the signal's reason. */
@@ -6,6 +7,7 @@ type TakeSlot = (priority: Priority) => Promise<() => void>;
 /** Units of concurrency of this process: WORKER_CONCURRENCY of them, over all lanes. */
 export interface Slots {
   readonly total: number;
+  readonly used: number;
   /** How many a job of this priority could take now. */
   free(priority: Priority): number;
   /** How slots are taken until a signal. */
@@ -14,9 +16,6 @@ export interface Slots {
   onChange(listener: () => void): void;
 }
 
-/** One slot in twenty is kept from bulk, where there are twenty, so that an interactive job finds one at any time. */
-const INTERACTIVE_SHARE = 0.05;
-
 interface Waiter {
   signal: AbortSignal;
   grant: () => void;
@@ -24,7 +23,7 @@ interface Waiter {
 }
 
 export function createSlots(total: number): Slots {
-  const mostBulk = total - Math.floor(total * INTERACTIVE_SHARE);
+  const mostBulk = slotsFor('bulk', total);
   // Arrays, and one listener for all that wait until a signal: see Bag for what V8 makes of other lists of what comes and goes.
   const waiting: Record<Priority, Waiter[]> = { interactive: [], bulk: [] };
   const listeners: (() => void)[] = [];
@@ -53,6 +52,9 @@ export function createSlots(total: number): Slots {
 
   return {
     total,
+    get used() {
+      return used.interactive + used.bulk;
+    },
     free,
     until: (signal) => {
       const dismiss = (): void => {

@@ -108,7 +108,26 @@ export interface Batch {
   retryOf: string | null;
   /** How long its output files are kept from its end, or null for the default. */
   outputExpiresAfterMs: number | null;
+  /** What its conductor cannot get past at present, in a sentence. */
+  heldUp: { reason: 'storage' | 'redis_full'; message: string } | null;
   /** What can be read of its results already: of those that succeeded, and of the others. */
   output: readonly ResultSegment[];
   failures: readonly ResultSegment[];
+}
+
+/** Lines of a batch that stand alike, of those that were looked at. */
+export interface LineGroup {
+  laneId: string;
+  state: 'called' | 'queued' | 'backoff';
+  count: number;
+  /** Of those in backoff: when the first of them is due, and what its last attempt said. */
+  retryAtMs: number | null;
+  message: string;
+}
+
+/** Where the open lines of a batch stand. */
+export interface OpenLines {
+  /** A line was settled within the last seconds; then the groups are not looked at. */
+  isMoving: boolean;
+  groups: readonly LineGroup[];
 }

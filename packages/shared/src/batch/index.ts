@@ -4,6 +4,8 @@ export {
   type Batch,
   type BatchInputError,
   type BatchStatus,
+  type LineGroup,
+  type OpenLines,
   type NewBatch,
   type QuietHours,
   type ResultSegment,
@@ -31,5 +33,11 @@ export { completionWindowRule, parseCompletionWindow } from './completion-window
 export { createCustomIds, type CustomIds } from './custom-ids.ts';
 export type { InputError, InputErrorCode, InputRequest } from './input-line.ts';
 export { createLineSplitter } from './line-splitter.ts';
-export { isTimeZone, quietMinutes, timeOfDayPattern } from './quiet-hours.ts';
+export {
+  isTimeZone,
+  mayRun,
+  quietHoursBegin,
+  quietMinutes,
+  timeOfDayPattern,
+} from './quiet-hours.ts';
 export { validateInput, type InputLine, type InputRules } from './validate-input.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batchStatuses, type Batch } from '../batch/index.ts';
 import { endpoints } from '../job/index.ts';
+import { waitingForSchema, type WaitingFor } from './wait-view.ts';
 
 const unixSeconds = z.number().describe('unix seconds');
 const instant = unixSeconds.nullable();
@@ -54,6 +55,9 @@ export const batchSchema = z
     quiet_hours: z.object({ start: z.string(), end: z.string(), time_zone: z.string() }).nullable(),
     retry_of: z.string().nullable(),
     cost_usd: z.number().nullable().describe('null when the price of a model is not known'),
+    waiting_for: waitingForSchema
+      .nullable()
+      .describe('what holds most of its open lines; null while lines settle'),
   })
   .meta({ id: 'Batch' });
 export type BatchView = z.infer<typeof batchSchema>;
@@ -69,7 +73,7 @@ export const batchListSchema = z
   .meta({ id: 'BatchList' });
 
 /** A batch as OpenAI shows one, every field always there, and what Nightshift knows besides. */
-export function presentBatch(batch: Batch): BatchView {
+export function presentBatch(batch: Batch, waitingFor: WaitingFor | null): BatchView {
   const { errors, usage, quietHours } = batch;
   return {
     id: batch.id,
@@ -117,6 +121,7 @@ export function presentBatch(batch: Batch): BatchView {
     },
     retry_of: batch.retryOf,
     cost_usd: batch.costUsd,
+    waiting_for: waitingFor,
   };
 }
 

@@ -49,13 +49,9 @@ export {
   type JobRequest,
   type ListJobsQuery,
 } from './job-request.ts';
-export {
-  deletedJobSchema,
-  jobListSchema,
-  jobSchema,
-  jobToJson,
-  type WaitingFor,
-} from './job-view.ts';
+export { deletedJobSchema, jobListSchema, jobSchema, jobToJson } from './job-view.ts';
+export { presentWait, type WaitingFor } from './wait-view.ts';
+export { presentWorker, workerListSchema, workerSchema, type WorkerView } from './worker-view.ts';
 export { errorEnvelopeSchema, laneListSchema, laneSchema, type LaneView } from './lane-view.ts';
 export { schemaError } from './schema-error.ts';
 export { modelListSchema, modelSchema, type ModelView } from './model-view.ts';

@@ -1,12 +1,6 @@
 import { z } from 'zod';
-import {
-  endpoints,
-  jobStatuses,
-  priorities,
-  waitReasons,
-  type Job,
-  type WaitReason,
-} from '../job/index.ts';
+import { endpoints, jobStatuses, priorities, type Job } from '../job/index.ts';
+import { waitingForSchema, type WaitingFor } from './wait-view.ts';
 
 const unixSeconds = z.number().describe('unix seconds');
 
@@ -18,9 +12,7 @@ export const jobSchema = z
     endpoint: z.enum(endpoints),
     model: z.string(),
     status: z.enum(jobStatuses),
-    waiting_for: z
-      .object({ reason: z.enum(waitReasons), message: z.string(), until: unixSeconds.nullable() })
-      .nullable(),
+    waiting_for: waitingForSchema.nullable(),
     priority: z.enum(priorities),
     attempts: z.int(),
     created_at: unixSeconds,
@@ -47,13 +39,6 @@ export const jobSchema = z
     retry_of: z.string().nullable(),
   })
   .meta({ id: 'Job' });
-
-export interface WaitingFor {
-  reason: WaitReason;
-  message: string;
-  /** Unix seconds. */
-  until: number | null;
-}
 
 export const deletedJobSchema = z
   .object({ id: z.string(), object: z.literal('job'), deleted: z.literal(true) })

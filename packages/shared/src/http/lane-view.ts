@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { waitReasons } from '../job/index.ts';
 
 const unixSeconds = z.number().describe('unix seconds');
 
@@ -9,7 +10,7 @@ export const laneSchema = z
     provider: z.string(),
     model: z.string(),
     state: z.enum(['open', 'cooling', 'paused', 'unreachable']),
-    reason: z.string().nullable(),
+    reason: z.enum(waitReasons).nullable(),
     message: z
       .string()
       .nullable()

@@ -51,7 +51,13 @@ export function parseBatch(record: Readonly<Record<string, string>>): Batch | nu
     quietHours: json<QuietHours | null>('quiet_hours', null),
     retryOf: text('retry_of'),
     outputExpiresAfterMs: instant('output_expires_after'),
+    heldUp: heldUpOf(record),
     output: json<ResultSegment[]>('output', []),
     failures: json<ResultSegment[]>('failures', []),
   };
+}
+
+function heldUpOf(record: Readonly<Record<string, string>>): Batch['heldUp'] {
+  const { held_up_reason: reason, held_up_message: message = '' } = record;
+  return reason ? { reason: reason as NonNullable<Batch['heldUp']>['reason'], message } : null;
 }

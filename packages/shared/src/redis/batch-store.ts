@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Batch, BatchStatus, NewBatch } from '../batch/index.ts';
+import type { Batch, BatchStatus, LineGroup, NewBatch, OpenLines } from '../batch/index.ts';
 import { parseBatch } from './batch-record.ts';
 import type { RedisConnection } from './connect.ts';
 import type { Idempotency } from './job-store.ts';
@@ -43,6 +43,10 @@ export interface BatchStore {
   cancel(tenant: string, id: string): Promise<CancelBatchResult>;
   /** Null when there is no such batch; a settled one is left as it is. */
   setPaused(tenant: string, id: string, paused: boolean): Promise<Batch | null>;
+  /** Ids of the batches that are not settled. */
+  open(tenant: string): Promise<string[]>;
+  /** Where the lines stand that are in their lanes. */
+  openLines(tenant: string, id: string): Promise<OpenLines>;
 }
 
 export interface BatchStoreOptions {
@@ -51,6 +55,10 @@ export interface BatchStoreOptions {
   keys: Keys;
 }
 
+/** A batch moves for so long after each result. */
+const MOVES_FOR_MS = 5000;
+/** Lines that are looked at to tell where those of a batch stand. */
+const LINES_LOOKED_AT = 300;
 const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 
 export function createBatchStore({ redis, run, keys }: BatchStoreOptions): BatchStore {
@@ -147,7 +155,34 @@ export function createBatchStore({ redis, run, keys }: BatchStoreOptions): Batch
       await run('pause-batch', [keys.tenant(tenant).batch(id)], ['paused', paused ? '1' : '0']);
       return get(tenant, id);
     },
+
+    open: async (tenant) => redis.smembers(keys.tenant(tenant).openBatches),
+
+    openLines: async (tenant, id) => {
+      const of = keys.tenant(tenant);
+      const reply = await run(
+        'read-open-lines',
+        [of.batchResults(id), of.batchWindow(id)],
+        [MOVES_FOR_MS, LINES_LOOKED_AT, of.job('')],
+      );
+      return parseOpenLines(reply as string[]);
+    },
   };
+}
+
+function parseOpenLines([, isMoving, ...flat]: string[]): OpenLines {
+  const groups: LineGroup[] = [];
+  for (let at = 0; at + 4 < flat.length; at += 5) {
+    const [laneId = '', state, count, retryAt, message = ''] = flat.slice(at, at + 5);
+    groups.push({
+      laneId,
+      state: state as LineGroup['state'],
+      count: Number(count),
+      retryAtMs: retryAt ? Number(retryAt) : null,
+      message,
+    });
+  }
+  return { isMoving: isMoving === '1', groups };
 }
 
 function fieldsOf(batch: NewBatch): (string | number)[] {

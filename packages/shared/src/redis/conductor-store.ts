@@ -199,6 +199,15 @@ export function createConductorStore({
       await run('pause-batch', [keys.tenant(tenant).batch(id)], ['resting', isResting ? '1' : '0']);
     },
 
+    /** What holds the conductor up, for those who look at the batch; null: it goes on. */
+    holdUp: async ({ tenant, id, epoch }: Conducting, heldUp: Batch['heldUp']): Promise<void> => {
+      await run(
+        'hold-up-batch',
+        [keys.tenant(tenant).batch(id)],
+        [epoch, heldUp?.reason ?? '', heldUp?.message ?? ''],
+      );
+    },
+
     /** Settles lines that were never called. */
     skip: async (
       { tenant, id, epoch }: Conducting,

@@ -71,6 +71,7 @@ export {
   type CompleteUploadResult,
   type UploadStore,
 } from './upload-store.ts';
+export { createWorkerStore, type WorkerStore } from './worker-store.ts';
 export { createFairShare, type FairShare } from './fair-share.ts';
 export { gatherMoves, type Values } from './gather-moves.ts';
 export { inspectRedis, type RedisReport } from './inspect.ts';

@@ -9,6 +9,12 @@ export function createKeys(prefix: string) {
     tenants: `${prefix}:tenants`,
     /** Hash: lane id → descriptor. */
     lanes: `${prefix}:lanes`,
+    workers: {
+      /** Sorted set: worker id by its last beat. */
+      seen: `${prefix}:{workers}:seen`,
+      /** Hash: worker id → `STARTED_AT JSON`, what it said with its last beat. */
+      records: `${prefix}:{workers}:records`,
+    },
     /** String: the worker that does this chore for all, until it is due again. */
     turn: (chore: string) => `${prefix}:turn:${chore}`,
     tenant: (tenant: string) => {
@@ -63,6 +69,8 @@ export function createKeys(prefix: string) {
       return {
         /** Hash: cool-down, pauses, probe. */
         state: `${base}:state`,
+        /** String: what the fleet's log said last of whether it stands still. */
+        logged: `${base}:logged`,
         /** String: what the fleet believes of the provider's limits, as JSON; see lane/budget.ts. */
         budget: `${base}:budget`,
         /** Hash: calls and refusals per ten seconds, newest minutes only. */

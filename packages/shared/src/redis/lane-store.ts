@@ -20,6 +20,7 @@ const COOLING = { longestMs: 24 * 3600 * 1000, baseMs: 1000, capMs: 60_000 };
 const PROBE = { firstMs: 5000, longestMs: 60_000, holdMs: 30_000 };
 /** Trials of an unreachable lane come at distances that grow with the outage. */
 const TRIAL = { firstMs: 1000, longestMs: 60_000 };
+const LOGGED_MS = 7 * 24 * 3600 * 1000;
 const BUCKET_MS = 10_000;
 const BUCKETS_PER_MINUTE = 6;
 /** Habits fade: of answers after about so many more, of the rate after ten minutes of work. */
@@ -196,6 +197,19 @@ export function createLaneStore({
       kind: 'success' | 'answer' | 'trial',
       times: CallTimes,
     ): Promise<LaneSnapshot> => change('answer-lane', laneId, [kind, ...timesOf(times)]),
+
+    /**
+     * Puts on record what the log says of the lane, null when it says that the lane is called again. Resolves to what stood
+     * there: of the processes that see a change, the first finds the old one and logs.
+     */
+    swapLogged: async (laneId: string, reason: string | null): Promise<string | null> => {
+      const before = await run(
+        'swap-logged',
+        [keys.lane(laneId).logged],
+        [reason ?? '', LOGGED_MS],
+      );
+      return String(before) || null;
+    },
 
     /** Adds calls made and refused by this process; kept for the minute that GET /v1/lanes tells of. */
     addCalls: async (

@@ -41,7 +41,10 @@ const names = [
   'finalize-batch',
   'finish-batch',
   'retire-batches',
+  'swap-logged',
   'take-turn',
+  'hold-up-batch',
+  'read-open-lines',
   'create-file',
   'remove-file',
   'list-files',
@@ -51,6 +54,9 @@ const names = [
   'add-part',
   'complete-upload',
   'cancel-upload',
+  'beat-worker',
+  'forget-worker',
+  'read-workers',
 ] as const;
 type ScriptName = (typeof names)[number];
 

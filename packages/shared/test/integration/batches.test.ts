@@ -401,3 +401,69 @@ describe('cancelling and pausing', () => {
     expect((await store.read(conducting))?.expiredLines).toBe(0);
   });
 });
+
+describe('open lines', () => {
+  const lane = 'lane_0123456789abcdef';
+
+  test('tell which lanes they are in, which are called and which wait for a retry', async () => {
+    const conducting = await begun(6);
+    expect(await batches.openLines(tenant, id)).toEqual({ isMoving: false, groups: [] });
+    await feed(conducting, 0, 6);
+    await beginLine(1);
+    const started = await beginLine(2);
+    if (started.kind !== 'started') throw new Error(started.kind);
+    await stores.attempts.release(started.claim, {
+      ...{ reason: 'backoff', message: 'Attempt 1 of 8 failed.', delayMs: 60_000, charged: true },
+      detail: 'provider_error',
+    });
+    const { isMoving, groups } = await batches.openLines(tenant, id);
+    expect(isMoving).toBe(false);
+    expect(groups.toSorted((a, b) => a.count - b.count || a.state.localeCompare(b.state))).toEqual([
+      {
+        ...{ laneId: lane, state: 'backoff', count: 1 },
+        ...{ retryAtMs: expect.any(Number), message: 'Attempt 1 of 8 failed.' },
+      },
+      { laneId: lane, state: 'called', count: 1, retryAtMs: null, message: '' },
+      { laneId: lane, state: 'queued', count: 4, retryAtMs: null, message: '' },
+    ]);
+  });
+
+  test('are not looked at while lines settle, also when their results are in a file already', async () => {
+    const conducting = await begun(3);
+    await feed(conducting, 0, 3);
+    await run(1);
+    expect(await batches.openLines(tenant, id)).toEqual({ isMoving: true, groups: [] });
+    const [result] = await store.results(conducting, 10);
+    await store.commit(conducting, result?.streamId ?? '', [], [], {});
+    expect(await batches.openLines(tenant, id)).toMatchObject({ isMoving: true });
+    // As if it had been long ago.
+    const stream = stores.keys.tenant(tenant).batchResults(id);
+    await stores.redis.del(stream);
+    await stores.redis.xadd(stream, '1000-1', 'line', '1');
+    expect(await batches.openLines(tenant, id)).toMatchObject({
+      isMoving: false,
+      groups: [{ laneId: lane, count: 2 }],
+    });
+  });
+
+  test('belong to open batches, which are listed', async () => {
+    await begun(1);
+    expect(await batches.open(tenant)).toEqual([id]);
+    expect(await batches.open(newTenant())).toEqual([]);
+  });
+});
+
+test('what holds a conductor up stands in the record until it goes on, and only its conductor says so', async () => {
+  const conducting = await begun(1);
+  const heldUp = { reason: 'storage', message: 'The blob store is full.' } as const;
+  const read = async () => (await batches.get(tenant, id))?.heldUp;
+  expect(await read()).toBeNull();
+  await store.holdUp({ ...conducting, epoch: '99' }, heldUp);
+  expect(await read()).toBeNull();
+  await store.holdUp(conducting, heldUp);
+  expect(await read()).toEqual(heldUp);
+  await store.holdUp({ ...conducting, epoch: '99' }, null);
+  expect(await read()).toEqual(heldUp);
+  await store.holdUp(conducting, null);
+  expect(await read()).toBeNull();
+});
