@@ -134,7 +134,7 @@ test('an unknown name is answered with the known ones', async () => {
   const { code, stderr } = await ready().start('tset').ended;
   expect(code).toBe(2);
   expect(stderr).toContain(
-    'test|chaos|outages|batches|rounds|python|s3|containers|check|demo|start|bench',
+    'test|chaos|outages|batches|rounds|nights|python|s3|containers|check|demo|start|bench',
   );
 });
 

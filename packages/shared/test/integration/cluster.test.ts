@@ -4,7 +4,7 @@ import { eventually, freePort } from '@nightshift/local';
 import { createLaneQueues } from '../../src/bullmq/index.ts';
 import { newJobId } from '../../src/job/index.ts';
 import { laneOf, laneStanding } from '../../src/lane/index.ts';
-import { checkDurability } from '../../src/redis/index.ts';
+import { checkDurability, createBatchStore, createWorkerStore } from '../../src/redis/index.ts';
 import { redisServer, startOwnRedis, type OwnRedis } from '../support/own-redis.ts';
 import {
   accepted,
@@ -95,7 +95,33 @@ describe.skipIf(redisServer === undefined)('on a cluster', () => {
     expect(laneStanding(await stores.lanes.state(lane.id)).state).toBe('cooling');
     await stores.lanes.addCalls(lane.id, 0, { calls: 1, refused: 1 });
     await stores.lanes.note(lane.id, 0, { results: 1, lengths: new Map() });
+    expect(await stores.lanes.swapLogged(lane.id, 'paused')).toBeNull();
+    expect(await stores.lanes.swapLogged(lane.id, null)).toBe('paused');
     expect(await stores.lanes.callsLastMinute(lane.id, 0)).toEqual({ calls: 1, refused: 1 });
+  });
+
+  test('workers are in sight, and the open lines of a batch, whose records no call names', async () => {
+    const workers = createWorkerStore(stores);
+    const beat = {
+      id: 'worker_1',
+      host: 'h',
+      pid: 1,
+      version: '1',
+      slots: 1,
+      slotsUsed: 0,
+      lanes: 0,
+    };
+    await workers.beat({ ...beat, state: 'alive' }, null);
+    expect((await workers.all()).workers).toMatchObject([{ ...beat, state: 'alive' }]);
+    await workers.forget('worker_1');
+    expect((await workers.all()).workers).toEqual([]);
+    const tenant = newTenant();
+    const job = await accepted(stores, tenant);
+    await stores.redis.sadd(stores.keys.tenant(tenant).batchWindow('batch_1'), job, 'gone');
+    expect(await createBatchStore(stores).openLines(tenant, 'batch_1')).toMatchObject({
+      isMoving: false,
+      groups: [{ state: 'queued', count: 1 }],
+    });
   });
 
   test("a lane's queues take many deliveries in one call, each lane's in its own slot", async () => {
