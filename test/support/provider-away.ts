@@ -24,6 +24,8 @@ export interface AttemptCounter {
 }
 
 const LOOK_EVERY_MS = 1000;
+/** An attempt is found at the next look, which may take a moment itself. */
+export const FOUND_WITHIN_MS = 2 * LOOK_EVERY_MS;
 
 export async function countAttempts(night: Night, model: string): Promise<AttemptCounter> {
   const lane = (await night.list('lanes')).find((one) => one['model'] === model);
