@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { routeModel } from '@nightshift/shared/config';
 import { ApiError } from '@nightshift/shared/errors';
-import { newJobId, type Job, type NewJob, type TokenCounts } from '@nightshift/shared/job';
+import {
+  newJobId,
+  noStanding,
+  type Job,
+  type NewJob,
+  type TokenCounts,
+} from '@nightshift/shared/job';
 import { canonicalJson } from '@nightshift/shared/json';
 import { laneOf, mayLimitTokens } from '@nightshift/shared/lane';
 import type { AcceptResult } from '@nightshift/shared/redis';
@@ -116,6 +122,7 @@ function acceptedJob(job: NewJob, result: Extract<AcceptResult, { kind: 'accepte
     costUsd: null,
     metadata: job.metadata,
     retryOf: job.retryOf,
+    standing: noStanding,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '@nightshift/shared/clock';
-import type { Lane, LaneBudget, LaneState } from '@nightshift/shared/lane';
+import type { Lane, LaneBudget, LaneSnapshot } from '@nightshift/shared/lane';
 import type { LaneStore } from '@nightshift/shared/redis';
 
 /** A page of a hundred jobs, or a hundred polls a second, ask for the same few lanes. */
@@ -15,7 +15,7 @@ export interface LaneStates {
 interface Known {
   /** Null for one that nobody has registered. */
   lane: Lane | null;
-  state: LaneState;
+  state: LaneSnapshot;
   budget: LaneBudget | null;
 }
 

@@ -1,11 +1,14 @@
 import { jobToJson, presentWait, type WaitingFor } from '@nightshift/shared/http';
-import type { Job } from '@nightshift/shared/job';
+import { attemptsThatCount, type Job } from '@nightshift/shared/job';
 import { jobWait, type LaneWords } from '@nightshift/shared/waiting';
 import type { Context } from './context.ts';
 
 /** A job as its readers get it, with the reason why it waits if it does. */
 export async function presentJob(context: Context, job: Job): Promise<string> {
-  return jobToJson(job, await explainWaiting(context, job));
+  const waiting = await explainWaiting(context, job);
+  if (job.status !== 'queued' || job.standing.run === 0) return jobToJson(job, waiting);
+  const { state } = await context.laneStates.get(job.laneId);
+  return jobToJson({ ...job, attempts: attemptsThatCount(job, state.health.openedRuns) }, waiting);
 }
 
 export async function explainWaiting(context: Context, job: Job): Promise<WaitingFor | null> {

@@ -1,4 +1,4 @@
-import type { Job } from '@nightshift/shared/job';
+import { noStanding, type Job } from '@nightshift/shared/job';
 import { expect, it } from 'vitest';
 import { frame } from '../../src/event-stream.ts';
 
@@ -28,6 +28,7 @@ const job: Job = {
   costUsd: null,
   metadata: {},
   retryOf: null,
+  standing: noStanding,
 };
 it('an event of the stream survives line breaks of every kind', () => {
   const event = { seq: 3, type: 'job.completed', atMs: NOW, attempts: 1, detail: 'a "b"' };

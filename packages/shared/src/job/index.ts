@@ -10,7 +10,13 @@ export {
   type QueueEntry,
   type TokenCounts,
 } from './delivery.ts';
-export { formatStanding, noStanding, parseStanding, type Standing } from './standing.ts';
+export {
+  attemptsThatCount,
+  formatStanding,
+  noStanding,
+  parseStanding,
+  type Standing,
+} from './standing.ts';
 export {
   endpoints,
   isSettled,

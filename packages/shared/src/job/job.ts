@@ -3,6 +3,7 @@ import { v7 } from 'uuid';
 import { systemClock } from '../clock/index.ts';
 import type { Usage } from '../usage/usage.ts';
 import type { TokenCounts } from './delivery.ts';
+import type { Standing } from './standing.ts';
 
 /** The provider calls that a job can make; also the paths under the provider's base URL, after `/v1`. */
 export const endpoints = [
@@ -128,6 +129,7 @@ export interface Job {
   costUsd: number | null;
   metadata: Readonly<Record<string, string>>;
   retryOf: string | null;
+  standing: Standing;
 }
 
 /** One line of a job's event log, in the order of `seq`, which rises by one. */

@@ -35,3 +35,15 @@ export function formatStanding(standing: Standing): string {
   const { run, chargedInRun, trialChargedAtMs, refusals, refusedSentAtMs } = standing;
   return [run, chargedInRun, trialChargedAtMs, refusals, refusedSentAtMs].join(' ');
 }
+
+/**
+ * The attempts of a queued job, less what it was charged in an outage: its next attempt gives that back on its record, and
+ * callers see it at once. `openedRuns` as in `LaneHealth`.
+ */
+export function attemptsThatCount(
+  { attempts, standing }: { attempts: number; standing: Standing },
+  openedRuns: string,
+): number {
+  const isOutage = standing.run !== 0 && openedRuns.includes(`,${standing.run},`);
+  return isOutage ? Math.max(0, attempts - standing.chargedInRun) : attempts;
+}

@@ -1,3 +1,4 @@
+import { parseStanding } from '../job/index.ts';
 import type { Job, JobEvent, JobStatus, Priority, WaitReason, Endpoint } from '../job/index.ts';
 import type { Usage } from '../usage/index.ts';
 
@@ -31,6 +32,7 @@ export const jobFields = [
   'cost_usd',
   'metadata',
   'retry_of',
+  'standing',
 ] as const;
 
 type Field = (typeof jobFields)[number];
@@ -80,6 +82,7 @@ export function parseJob(values: readonly (string | null)[]): Job | null {
     metadata:
       read('metadata') === '' ? {} : (JSON.parse(read('metadata')) as Record<string, string>),
     retryOf: orNull('retry_of'),
+    standing: parseStanding(read('standing')),
   };
 }
 

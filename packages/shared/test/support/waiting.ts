@@ -1,6 +1,6 @@
 import type { Batch } from '../../src/batch/index.ts';
 import type { Fleet, FleetWorker } from '../../src/fleet/index.ts';
-import type { Job } from '../../src/job/index.ts';
+import { noStanding, type Job } from '../../src/job/index.ts';
 import type { Lane, LaneState } from '../../src/lane/index.ts';
 
 /** `03:14:05 UTC` of a day. */
@@ -65,6 +65,7 @@ export const job: Job = {
   costUsd: null,
   metadata: {},
   retryOf: null,
+  standing: noStanding,
 };
 
 export const batch: Batch = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { scanJson } from '../../src/json/index.ts';
-import type { Job } from '../../src/job/index.ts';
+import { noStanding, type Job } from '../../src/job/index.ts';
 import { jobSchema, jobToJson } from '../../src/http/index.ts';
 
 const job: Job = {
@@ -29,6 +29,7 @@ const job: Job = {
   costUsd: null,
   metadata: {},
   retryOf: null,
+  standing: noStanding,
 };
 
 const answered = (body: string): Job => ({

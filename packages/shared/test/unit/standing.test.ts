@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  attemptsThatCount,
+  formatStanding,
+  noStanding,
+  parseStanding,
+} from '../../src/job/index.ts';
+
+test('a job that never failed has none', () => {
+  expect(parseStanding('')).toEqual(noStanding);
+});
+
+test('what is written is read', () => {
+  const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+  fc.assert(
+    fc.property(
+      fc.record({
+        run: number,
+        chargedInRun: number,
+        trialChargedAtMs: number,
+        refusals: number,
+        refusedSentAtMs: number,
+      }),
+      (standing) => {
+        expect(parseStanding(formatStanding(standing))).toEqual(standing);
+      },
+    ),
+  );
+});
+
+test('attempts of an outage do not count, those of other runs do', () => {
+  const standing = { ...noStanding, run: 12, chargedInRun: 3 };
+  expect(attemptsThatCount({ attempts: 5, standing }, ',12,3,')).toBe(2);
+  expect(attemptsThatCount({ attempts: 2, standing }, ',12,')).toBe(0);
+  expect(attemptsThatCount({ attempts: 5, standing }, ',112,2,')).toBe(5);
+  expect(attemptsThatCount({ attempts: 5, standing: noStanding }, ',')).toBe(5);
+});
