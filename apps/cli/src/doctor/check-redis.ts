@@ -2,6 +2,7 @@ import type { Clock } from '@nightshift/shared/clock';
 import { SettingError } from '@nightshift/shared/config';
 import {
   checkDurability,
+  fullest,
   inspectRedis,
   whenReady,
   type RedisConnection,
@@ -11,8 +12,6 @@ import { bytes, duration } from '../bulk/format.ts';
 import { note, ok, wrong, type Check } from './check.ts';
 
 const READY_WITHIN_MS = 3000;
-/** The API refuses new work above this share of `maxmemory`. */
-const FULL_ABOVE = 0.9;
 const OLDEST = { Redis: 7, Valkey: 7 } as const;
 const SKEW = { noteMs: 2000, wrongMs: 30_000 };
 
@@ -95,18 +94,15 @@ function judgeVersion({ server, version }: RedisReport): Check[] {
 }
 
 function judgeMemory(nodes: readonly RedisReport[]): Check {
-  const use = ({ usedBytes, maxBytes }: RedisReport): number =>
-    maxBytes === 0 ? 0 : usedBytes / maxBytes;
-  const fullest = nodes.toSorted((a, b) => use(b) - use(a))[0];
-  if (fullest === undefined) return note('redis memory', 'not known');
-  const { usedBytes, maxBytes } = fullest;
-  if (maxBytes === 0) return ok('redis memory', `${bytes(usedBytes)} used, no maxmemory`);
-  const figures = `${bytes(usedBytes)} of ${bytes(maxBytes)} used`;
-  if (use(fullest) <= FULL_ABOVE) return ok('redis memory', figures);
+  if (nodes.length === 0) return note('redis memory', 'not known');
+  const { usedBytes, limitBytes, admissionBytes } = fullest(nodes.map(({ memory }) => memory));
+  if (limitBytes === 0) return ok('redis memory', `${bytes(usedBytes)} used, no maxmemory`);
+  const figures = `${bytes(usedBytes)} of ${bytes(limitBytes)} used`;
+  if (usedBytes <= admissionBytes) return ok('redis memory', figures);
   return wrong(
     'redis_full',
     'redis memory',
-    `Redis is full: ${figures}, and new work is refused above ${FULL_ABOVE * 100} %`,
+    `Redis is full: ${figures}, and new work is refused above ${bytes(admissionBytes)}`,
     'Raise its maxmemory. What was accepted goes on and frees room as its retention ends.',
   );
 }

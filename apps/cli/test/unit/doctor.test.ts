@@ -54,8 +54,11 @@ test('the report fits a terminal, and what it repeats does not move the cursor',
   expect(reportLines(report, { width: Infinity, color: true }).join('')).toContain('\u001B[3');
 });
 
+const memoryOf = (usedBytes: number, limitBytes: number) => ({
+  ...{ usedBytes, limitBytes, admissionBytes: limitBytes - 8e6 },
+});
 const node = (more: Partial<RedisReport> = {}): RedisReport => ({
-  ...{ server: 'Redis', version: '7.2.4', usedBytes: 30e6, maxBytes: 64e6, writeError: null },
+  ...{ server: 'Redis', version: '7.2.4', writeError: null, memory: memoryOf(30e6, 64e6) },
   ...{ nowMs: 1e12, tookMs: 2, ...more },
 });
 const redisWith = (nodes: RedisReport[], unsafe: string | null = null, isRelaxed = false) =>
@@ -68,11 +71,13 @@ const causesOf = (checks: readonly { cause: string | null }[]) =>
 
 test('Redis: full, not durable, too old, its clock', () => {
   expect(redisWith([node()]).map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok']);
-  expect(redisWith([node({ maxBytes: 0 })])[1]?.message).toBe('30.0 MB used, no maxmemory');
-  const full = redisWith([node(), node({ usedBytes: 63e6 })]);
+  expect(redisWith([node({ memory: memoryOf(30e6, 0) })])[1]?.message).toBe(
+    '30.0 MB used, no maxmemory',
+  );
+  const full = redisWith([node(), node({ memory: memoryOf(57e6, 64e6) })]);
   expect(causesOf(full)).toEqual(['redis_full']);
   expect(full.find(({ cause }) => cause)?.message).toMatch(
-    /^Redis is full: 63\.0 MB of 64\.0 MB used/,
+    /^Redis is full: 57\.0 MB of 64\.0 MB used, and new work is refused above 56\.0 MB$/,
   );
   const unsafe =
     'accepted jobs would not survive: appendonly is no (CONFIG SET appendonly yes). Mend it, or accept the loss with DURABILITY=relaxed.';

@@ -1,14 +1,13 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { RedisConnection } from './connect.ts';
+import { readNodeMemory, type RedisMemory } from './memory-watch.ts';
 
 /** What a Redis says of itself; of a cluster one for each master. */
 export interface RedisReport {
   /** `Redis` or `Valkey`. */
   server: string;
   version: string;
-  usedBytes: number;
-  /** 0 without a limit. */
-  maxBytes: number;
+  memory: RedisMemory;
   /** Null while its append-only file is written without errors. */
   writeError: string | null;
   /** Its clock. */
@@ -29,13 +28,14 @@ export async function inspectRedis(
       const startedMs = monotonic();
       const [seconds, micros] = await node.time();
       const nowMs = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-      return { ...parseInfo(info), nowMs, tookMs: monotonic() - startedMs };
+      const tookMs = monotonic() - startedMs;
+      return { ...parseInfo(info), memory: await readNodeMemory(node), nowMs, tookMs };
     }),
   );
 }
 
 /** The answer of `INFO`. */
-export function parseInfo(info: string): Omit<RedisReport, 'nowMs' | 'tookMs'> {
+export function parseInfo(info: string): Omit<RedisReport, 'memory' | 'nowMs' | 'tookMs'> {
   const read = (name: string): string | null =>
     new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
   const valkey = read('valkey_version');
@@ -43,8 +43,6 @@ export function parseInfo(info: string): Omit<RedisReport, 'nowMs' | 'tookMs'> {
   return {
     server: valkey === null ? 'Redis' : 'Valkey',
     version: valkey ?? read('redis_version') ?? 'unknown',
-    usedBytes: Number(read('used_memory') ?? 0),
-    maxBytes: Number(read('maxmemory') ?? 0),
     writeError:
       status === null || status === 'ok'
         ? null

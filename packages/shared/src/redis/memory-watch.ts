@@ -1,4 +1,4 @@
-import { Cluster } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from '../telemetry/index.ts';
 import { isRedisAway, type RedisConnection } from './connect.ts';
 import { readScript } from './scripts.ts';
@@ -74,8 +74,12 @@ const script = readScript('read-memory');
 
 async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis];
-  const all = await Promise.all(nodes.map(async (node) => node.eval(script, 0)));
-  return fullest(all.map((reply) => parseMemory(reply)));
+  return fullest(await Promise.all(nodes.map(async (node) => readNodeMemory(node))));
+}
+
+/** Of one master. */
+export async function readNodeMemory(node: Redis): Promise<RedisMemory> {
+  return parseMemory(await node.eval(script, 0));
 }
 
 function parseMemory(reply: unknown): RedisMemory {
