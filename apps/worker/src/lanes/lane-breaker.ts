@@ -29,6 +29,9 @@ export interface LaneBreaker {
   watch(): Promise<void>;
 }
 
+/** Calls that hang have this long to come back by themselves when the lane answers again. */
+const OTHERS_MS = 3000;
+
 export function createLaneBreaker(options: {
   laneId: string;
   lanes: Pick<LaneStore, 'fail' | 'answer'>;
@@ -46,7 +49,7 @@ export function createLaneBreaker(options: {
   let snapshot: LaneSnapshot | null = null;
   let heardAtMs = clock.monotonic();
   let lastCall: CallTimes = { sentAtMs: 0, endedAtMs: 0, tookMs: 0 };
-  /** When the breaker closed: calls from before that still hang are given up once others have come back. */
+  /** When the breaker closed: calls from before that still hang are given up soon after. */
   let closedAtMs: number | null = null;
 
   const isUnreachable = (): boolean =>
@@ -114,7 +117,7 @@ export function createLaneBreaker(options: {
       await health.flush();
       const afterMs = silenceMs(health.shared?.slowMs ?? 0);
       if (afterMs === null || snapshot?.unreachable != null) return;
-      if (closedAtMs !== null && heardAtMs > closedAtMs) {
+      if (closedAtMs !== null && clock.monotonic() - closedAtMs > OTHERS_MS) {
         const before = Math.min(closedAtMs, clock.monotonic() - afterMs);
         const count = inFlight.giveUp(laneId, before);
         if (count > 0) logger.warn({ laneId, count }, 'calls.given_up');

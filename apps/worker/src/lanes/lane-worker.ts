@@ -131,17 +131,18 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       const admission = await gate.admit();
       if (admission.kind === 'not_now') return 'not_now';
       if (admission.isProbe) return probeWith(delivery);
-      if (!(await slowStart.enter(leaving.signal))) continue;
+      const leaveStart = await slowStart.enter(leaving.signal);
+      if (leaveStart === null) continue;
       let outcomeOfCall: Outcome['kind'] | null = null;
       let release: () => void;
       try {
         const releaseSlot = await takeSlot(priority);
         release = () => {
           releaseSlot();
-          slowStart.leave(outcomeOfCall === 'succeeded' ? 'succeeded' : 'other');
+          leaveStart(outcomeOfCall === 'succeeded' ? 'succeeded' : 'other');
         };
       } catch {
-        slowStart.leave('other');
+        leaveStart('other');
         return 'not_now';
       }
       move('in_slot');

@@ -147,7 +147,7 @@ describe('silence', () => {
 });
 
 describe('a breaker that closes', () => {
-  it('starts slowly, and gives up calls from before once others have come back', async () => {
+  it('starts slowly, and soon gives up calls from before that hang', async () => {
     const { breaker, slowStart, givenUp, pass } = setUp(() => 1_000_000);
     breaker.take(unreachable(60_000));
     pass(60_000);
@@ -155,10 +155,9 @@ describe('a breaker that closes', () => {
     expect(slowStart.room).toBe(2);
     await breaker.watch();
     expect(givenUp).toEqual([]);
-    pass(1000);
-    breaker.heard(succeeded, times(1), true);
+    pass(4000);
     await breaker.watch();
-    expect(givenUp).toEqual([1_031_000]);
+    expect(givenUp).toEqual([1_034_000]);
   });
 
   it('holds the gate shut while it is open, and lets one trial through when it is due', async () => {
