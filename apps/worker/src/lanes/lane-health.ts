@@ -5,7 +5,7 @@ import type { Outcome } from '../attempt/outcome.ts';
 
 /** Successes are told so often while the lane's calls fail: one of them ends the run of failures. */
 const TELL_EVERY_MS = 250;
-/** The part of a lane's calls that is refused follows about the last so many calls. */
+/** The parts of a lane's calls that are refused and that fail follow about the last so many calls. */
 const SHARE_CALLS = 20;
 
 /** Successes of all lanes of one credential in this process. */
@@ -15,9 +15,21 @@ export interface CredentialHealth {
   succeededSentAtMs: number;
 }
 
-/** How many failures in a row open a lane's breaker, by how many of its jobs are at work here; see docs/adr/0025. */
-export function failuresToOpen(atWork: number): number {
-  return Math.min(10, Math.max(4, 3 * atWork));
+/** So many failures in a row are no chance where few calls fail. */
+const FAILURES = { least: 4, most: 10, mostWhereManyFail: 40 };
+/** A row of failures that chance brings about more rarely than this is an outage. */
+const BY_CHANCE = 1e-5;
+
+/**
+ * How many failures in a row open a lane's breaker; see docs/adr/0025.
+ * @param atWork how many of its jobs are at work in this process
+ * @param failedShare the part of its calls that failed before this row began, from 0 to 1
+ */
+export function failuresToOpen(atWork: number, failedShare: number): number {
+  const few = Math.min(FAILURES.most, Math.max(FAILURES.least, 3 * atWork));
+  if (few < FAILURES.most || failedShare <= 0) return few;
+  const byChance = Math.ceil(Math.log(BY_CHANCE) / Math.log(Math.min(failedShare, 0.99)));
+  return Math.min(FAILURES.mostWhereManyFail, Math.max(few, byChance));
 }
 
 /** How long nobody answers until that is taken for an outage, and how long a trial call may take; null while unknown. */
@@ -75,6 +87,9 @@ export function createLaneHealth({
   let untold: { kind: 'success' | 'answer'; times: CallTimes } | null = null;
   let toldAtMs = -Infinity;
   let refusedShare = 0;
+  /** Of late, and when the last success came: failures since then may be an outage's. */
+  let failedShare = 0;
+  let failedShareBefore = 0;
 
   const flush = async (): Promise<void> => {
     if (untold === null) return;
@@ -112,7 +127,11 @@ export function createLaneHealth({
       if (isFirst && outcome.kind !== 'aborted') {
         refusedShare += ((outcome.kind === 'rate_limited' ? 1 : 0) - refusedShare) / SHARE_CALLS;
       }
+      if (outcome.kind !== 'aborted') {
+        failedShare += ((outcome.kind === 'retryable' ? 1 : 0) - failedShare) / SHARE_CALLS;
+      }
       if (outcome.kind === 'succeeded') {
+        failedShareBefore = failedShare;
         untoldTookMs = Math.max(untoldTookMs, times.tookMs);
         lastSuccess = {
           endedAtMs: times.endedAtMs,
@@ -126,7 +145,7 @@ export function createLaneHealth({
       } else if (outcome.kind !== 'retryable' && outcome.kind !== 'aborted') note('answer', times);
     },
     failed: async ({ kind, message, atWork }) => {
-      const opensAfter = failuresToOpen(atWork);
+      const opensAfter = failuresToOpen(atWork, failedShareBefore);
       const failure = { kind, message, opensAfter, random: random(), lastSuccess };
       const { run, snapshot } = await lanes.fail(laneId, failure);
       onSnapshot(snapshot);

@@ -174,14 +174,19 @@ describe('a breaker that closes', () => {
 
 describe('the numbers', () => {
   it.each([
-    [0, 4],
-    [1, 4],
-    [2, 6],
-    [3, 9],
-    [4, 10],
-    [64, 10],
-  ])('with %d jobs at work %d failures in a row open the breaker', (atWork, failures) => {
-    expect(failuresToOpen(atWork)).toBe(failures);
+    [0, 0, 4],
+    [1, 0.5, 4],
+    [2, 0.5, 6],
+    [3, 0.5, 9],
+    [4, 0, 10],
+    [64, 0, 10],
+    [64, 0.3, 10],
+    [64, 0.5, 17],
+    [64, 0.7, 33],
+    [64, 1, 40],
+  ])('of %d jobs at work and %d that failed before %d in a row open it', (...given) => {
+    const [atWork, failedShare, failures] = given;
+    expect(failuresToOpen(atWork, failedShare)).toBe(failures);
   });
 
   it('take a lane for silent after half a minute, or four slow calls', () => {
