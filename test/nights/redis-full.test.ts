@@ -19,8 +19,8 @@ it('settles all that it accepted on a Redis that is full, with work in every sta
     const dueS = Math.floor(Date.now() / 1000) + 45;
     const accepted = await acceptAll(night, [
       ...works('later', 20, 'sim-ok', { runAtS: dueS }),
-      // In backoff by the time it is full, and in progress for longer than it takes to fill it.
-      ...works('again', 10, 'sim-500-x3--again'),
+      // In backoff when it becomes full: so few failures do not open the lane's breaker. And in progress for longer than it takes.
+      ...works('again', 3, 'sim-500-x2--again'),
       ...works('slow', 4, 'sim-slow-20000'),
       ...works('large-answer', 20, 'sim-huge-1', { runAtS: dueS }),
     ]);

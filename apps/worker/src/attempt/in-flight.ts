@@ -7,6 +7,7 @@ interface CallInFlight {
   laneId: string;
   startedMs: number;
   abort: (reason: AbortReason) => void;
+  park: () => void;
 }
 
 /** The calls that this process has at providers now. */
@@ -18,6 +19,8 @@ export interface InFlight {
   oldest(laneId: string): number | null;
   /** Ends the calls of a lane that began before: others come back, and these will not. Returns how many. */
   giveUp(laneId: string, startedBeforeMs: number): number;
+  /** Frees the slots of a lane's calls that began before: nobody answers, and they may hang for long. */
+  park(laneId: string, startedBeforeMs: number): void;
   /** Aborts the call of a job that is not ours any more. */
   withdraw(jobId: string): void;
   /** Aborts all calls: this worker stops, and other workers are to make them. */
@@ -44,6 +47,11 @@ export function createInFlight(): InFlight {
         if (call.laneId === laneId) oldestMs = Math.min(oldestMs ?? Infinity, call.startedMs);
       }
       return oldestMs;
+    },
+    park: (laneId, startedBeforeMs) => {
+      for (const call of calls) {
+        if (call.laneId === laneId && call.startedMs < startedBeforeMs) call.park();
+      }
     },
     giveUp: (laneId, startedBeforeMs) => {
       let count = 0;

@@ -39,6 +39,8 @@ export interface Reservation {
   sent(): void;
   /** The call is over: the lane's budget learns from it. `isTelling` is false when the outcome says nothing of the lane's limits. */
   heard(outcome: Outcome, answer: ProviderAnswer, isTelling: boolean): void;
+  /** The call hangs: its slot is another's from now on. */
+  park(): void;
   /** Gives back what was reserved and not used, and the slot, once; the outcome says whether the lane was heard. */
   end(outcome: Outcome['kind'] | null): Promise<void>;
 }
@@ -184,7 +186,13 @@ async function call(
     Math.max(0, Math.min(timeoutMs, expiresInMs, 2 ** 31 - 1)),
   );
   const startedMs = clock.monotonic();
-  const forget = inFlight.add({ claim, laneId: lane.laneId, startedMs, abort });
+  const forget = inFlight.add({
+    claim,
+    laneId: lane.laneId,
+    startedMs,
+    abort,
+    park: reservation.park,
+  });
   try {
     const answer = await lane.provider.call({
       endpoint: claim.endpoint,

@@ -92,6 +92,7 @@ export function createLaneBreaker(options: {
     const seconds = Math.round((nowMs - Math.max(oldestMs, heardAtMs)) / 1000);
     const message = `no call has been answered for ${seconds} s`;
     await health.failed({ kind: 'silence', message, atWork: options.atWork() });
+    if (isUnreachable()) inFlight.park(laneId, nowMs - afterMs);
   };
 
   return {
@@ -116,7 +117,12 @@ export function createLaneBreaker(options: {
     watch: async () => {
       await health.flush();
       const afterMs = silenceMs(health.shared?.slowMs ?? 0);
-      if (afterMs === null || snapshot?.unreachable != null) return;
+      if (afterMs === null) return;
+      if (snapshot?.unreachable != null) {
+        // Other lanes must not wait for slots until these time out.
+        inFlight.park(laneId, clock.monotonic() - afterMs);
+        return;
+      }
       if (closedAtMs !== null && clock.monotonic() - closedAtMs > OTHERS_MS) {
         const before = Math.min(closedAtMs, clock.monotonic() - afterMs);
         const count = inFlight.giveUp(laneId, before);

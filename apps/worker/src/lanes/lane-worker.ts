@@ -137,7 +137,10 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       let release: () => void;
       try {
         const releaseSlot = await takeSlot(priority);
+        let isReleased = false;
         release = () => {
+          if (isReleased) return;
+          isReleased = true;
           releaseSlot();
           leaveStart(outcomeOfCall === 'succeeded' ? 'succeeded' : 'other');
         };
@@ -156,6 +159,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
       if (pass !== 'closed' && gate.closed === null) {
         return createReservation({
           ...{ pass, tokens, isProbe: false, timeoutMs: null, pacer, needs, clock },
+          onPark: release,
           onEnd: async (outcome) => {
             outcomeOfCall = outcome;
             move('recording');
@@ -177,6 +181,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     move('in_slot');
     return createReservation({
       ...{ pass, tokens, isProbe: true, timeoutMs, pacer, needs, clock },
+      onPark: () => {},
       onEnd: async (outcome) => {
         move('recording');
         await endProbe(outcome, timeoutMs !== null);

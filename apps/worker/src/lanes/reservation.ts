@@ -15,6 +15,7 @@ export function createReservation({
   pacer,
   needs,
   clock,
+  onPark,
   onEnd,
 }: {
   pass: Pass;
@@ -24,6 +25,7 @@ export function createReservation({
   pacer: LanePacer;
   needs: TokenNeeds;
   clock: Clock;
+  onPark: () => void;
   /** Called once, with what the lane answered, or null when it was not heard. */
   onEnd: (outcome: Outcome['kind'] | null) => Promise<void>;
 }): Reservation {
@@ -54,6 +56,7 @@ export function createReservation({
         needs.learn(tokens, outcome.usage);
       over(outcome, answer, isTelling);
     },
+    park: onPark,
     end: async (outcome) => {
       if (isEnded) return;
       isEnded = true;

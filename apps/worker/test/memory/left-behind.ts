@@ -36,6 +36,7 @@ const subjects: Readonly<Record<string, () => Promise<Use>>> = {
         laneId: 'lane_1',
         startedMs: number,
         abort: () => void held.length,
+        park: () => undefined,
       });
       await turns(3);
       forget();

@@ -50,6 +50,7 @@ function setUp(oldestMs: () => number | null = () => null) {
   let nowMs = 1_000_000;
   const told: [string, CallTimes | null][] = [];
   const givenUp: number[] = [];
+  const parked: number[] = [];
   const clock = { now: () => 5, monotonic: () => nowMs, sleep: async () => undefined };
   const slowStart = createSlowStart(64);
   const gate = createLaneGate(clock, new AbortController().signal);
@@ -70,6 +71,7 @@ function setUp(oldestMs: () => number | null = () => null) {
     credential: { succeededAtMs: 0, succeededSentAtMs: 0 },
     inFlight: {
       oldest: oldestMs,
+      park: (_lane: string, beforeMs: number) => parked.push(beforeMs),
       giveUp: (_lane: string, beforeMs: number) => {
         givenUp.push(beforeMs);
         return 1;
@@ -80,7 +82,7 @@ function setUp(oldestMs: () => number | null = () => null) {
     logger: createLogger('test', 'silent'),
     atWork: () => 1,
   });
-  return { breaker, gate, slowStart, told, givenUp, pass: (ms: number) => (nowMs += ms) };
+  return { breaker, gate, slowStart, told, givenUp, parked, pass: (ms: number) => (nowMs += ms) };
 }
 const times = (sentAtMs: number, tookMs = 100): CallTimes => ({
   ...{ sentAtMs, tookMs, endedAtMs: sentAtMs + tookMs },
@@ -135,6 +137,16 @@ describe('silence', () => {
     sentMs += 40_000;
     await breaker.watch();
     expect(told).toHaveLength(1);
+  });
+
+  it('frees the slots of calls that hang, as long as it lasts', async () => {
+    const { breaker, parked, pass } = setUp(() => 1_000_000);
+    breaker.take(unreachable(60_000));
+    pass(40_000);
+    await breaker.watch();
+    pass(2000);
+    await breaker.watch();
+    expect(parked).toEqual([1_010_000, 1_012_000]);
   });
 
   it('is none while nobody knows how long a call takes', async () => {

@@ -67,6 +67,7 @@ function attempt(answer: ProviderAnswer) {
         timeoutMs: null,
         sent: () => {},
         heard: () => {},
+        park: () => {},
         end: async () => void steps.push('end'),
       }),
       openedRuns: ',',
