@@ -10,9 +10,8 @@ export interface LaneLook {
   model: string;
   state: 'open' | 'cooling' | 'paused' | 'unreachable';
   reason: string | null;
+  /** Why it stands still, what helps, and when it is tried next, in the words of the API. */
   message: string | null;
-  /** Unix milliseconds. */
-  untilMs: number | null;
 }
 
 const MOST_SHOWN = 20;
@@ -51,55 +50,24 @@ export function judgeWorkers(workers: readonly WorkerView[] | null, nowMs: numbe
   );
 }
 
-/** @param keyVariableOf where the workers take the key of a provider from */
-export function judgeLanes(
-  lanes: readonly LaneLook[],
-  keyVariableOf: (provider: string) => string | null,
-): Check[] {
+export function judgeLanes(lanes: readonly LaneLook[]): Check[] {
   const still = lanes.filter(({ state }) => state !== 'open');
   if (still.length === 0) {
     return [ok('lanes', lanes.length === 0 ? 'none yet' : `${lanes.length}, all open`)];
   }
-  const checks = still.slice(0, MOST_SHOWN).map((lane) => judgeLane(lane, keyVariableOf));
+  const checks = still.slice(0, MOST_SHOWN).map(judgeLane);
   const more = still.length - checks.length;
   return more > 0 ? [...checks, note('lanes', `and ${more} more that stand still`)] : checks;
 }
 
-function judgeLane(lane: LaneLook, keyVariableOf: (provider: string) => string | null): Check {
-  const { id, provider, model, state, reason, message, untilMs } = lane;
-  const name = `${model} at ${provider}`;
-  const why = message === null || message === '' ? '' : `: ${message}`;
-  const next = untilMs === null ? '' : `; next try ${timeOfDay(untilMs)}`;
-  if (state === 'cooling')
-    return note(
-      'lane',
-      `${name} cools down until ${untilMs === null ? 'its provider allows calls again' : timeOfDay(untilMs)}${why}`,
-    );
+function judgeLane({ provider, model, state, reason, message }: LaneLook): Check {
+  const why = message ?? `${model} at ${provider}`;
+  if (state === 'cooling') return note('lane', why);
   if (state === 'unreachable') {
-    const remedy = 'Check the provider. It is tried again by itself, and no job is failed.';
-    return wrong('provider_unreachable', 'lane', `${name} is unreachable${why}${next}`, remedy);
+    return wrong('provider_unreachable', 'lane', `Provider unreachable: ${why}`, null);
   }
-  if (reason === 'operator') {
-    return wrong(
-      'lane_paused',
-      'lane',
-      `${name} is paused by an operator`,
-      `Resume it: nightshift resume ${id}`,
-    );
-  }
-  const isKey = reason === 'unauthorized' || reason === 'forbidden';
-  const variable = keyVariableOf(provider) ?? 'the key';
-  // The API's own words may say already what helps.
-  const isSaid = /restart/i.test(message ?? '');
-  const remedy = isKey
-    ? `Set ${variable} for the workers and restart them.`
-    : `Mend the account at ${provider}; the lane is tried again by itself.`;
-  return wrong(
-    isKey ? 'provider_key' : 'lane_paused',
-    'lane',
-    `${name} is paused${why}${next}`,
-    isSaid ? null : remedy,
-  );
+  const isKey = reason !== 'paused' && /\b40[13]\b/.test(why);
+  return wrong(isKey ? 'provider_key' : 'lane_paused', 'lane', `Lane paused: ${why}`, null);
 }
 
 /** Reasons that are a fault; others come to an end by themselves or are meant. */

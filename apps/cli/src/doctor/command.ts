@@ -8,13 +8,7 @@ import { columnsOf } from '../live-block.ts';
 import { createApiReader } from './api-reader.ts';
 import { note, wrong, type Check } from './check.ts';
 import { isApiReady, judgeApi, lookAtApi, type ApiLook } from './check-api.ts';
-import {
-  askProvider,
-  judgeProvider,
-  judgeRoutes,
-  keyVariable,
-  type ProviderLook,
-} from './check-providers.ts';
+import { askProvider, judgeProvider, judgeRoutes, type ProviderLook } from './check-providers.ts';
 import { judgeRedis, judgeSkew, lookAtRedis, type RedisLook } from './check-redis.ts';
 import { checkStorage } from './check-storage.ts';
 import { judgeBatches, judgeLanes, judgeWorkers, type LaneLook } from './check-work.ts';
@@ -157,11 +151,7 @@ async function checkWork({
         });
   try {
     const lanes = api.lanes?.map(laneLook) ?? (await work?.lanes().catch(() => null)) ?? null;
-    const keyOf = (name: string): string | null => {
-      const provider = configuration?.providers.get(name);
-      return provider === undefined ? null : keyVariable(provider);
-    };
-    checks.push(...(lanes === null ? [unknown('lanes')] : judgeLanes(lanes, keyOf)));
+    checks.push(...(lanes === null ? [unknown('lanes')] : judgeLanes(lanes)));
     checks.push(
       ...(api.batches === null
         ? [unknown('batches')]
@@ -176,9 +166,8 @@ async function checkWork({
 
 type ApiLane = NonNullable<ApiLook['lanes']>[number];
 
-const laneLook = ({ id, provider, model, state, reason, message, until }: ApiLane): LaneLook => ({
+const laneLook = ({ id, provider, model, state, reason, message }: ApiLane): LaneLook => ({
   ...{ id, provider, model, state, reason, message },
-  untilMs: until === null ? null : until * 1000,
 });
 
 /** Lanes with work whose provider the configuration does not name: workers with it do not call them. */

@@ -1,5 +1,6 @@
 import { createLaneQueues, createRedelivery } from '@nightshift/shared/bullmq';
 import { laneStanding } from '@nightshift/shared/lane';
+import { laneWait } from '@nightshift/shared/waiting';
 import {
   createJobStore,
   createKeys,
@@ -46,12 +47,13 @@ export function createRedisWork(
     lanes: async () =>
       await Promise.all(
         (await lanes.all()).map(async (lane): Promise<LaneLook> => {
-          const standing = laneStanding(await lanes.state(lane.id));
+          const state = await lanes.state(lane.id);
+          const wait = laneWait(lane, state, { quotes: false });
           return {
-            ...{ id: lane.id, provider: lane.provider, model: lane.model, state: standing.state },
-            reason: standing.state === 'paused' ? standing.reason : null,
-            message: 'message' in standing ? standing.message : null,
-            untilMs: 'untilMs' in standing ? standing.untilMs : null,
+            ...{ id: lane.id, provider: lane.provider, model: lane.model },
+            state: laneStanding(state).state,
+            reason: wait?.reason ?? null,
+            message: wait?.message ?? null,
           };
         }),
       ),

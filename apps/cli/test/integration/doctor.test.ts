@@ -187,7 +187,7 @@ test('jobs and lines whose BullMQ keys were deleted are put back, and all of the
   const paused = await report();
   expect(paused).toMatchObject({ code: 1, cause: 'lane_paused' });
   expect(paused.summary).toMatch(
-    /^gpt-4o-mini at default is paused .*nightshift resume lane_\w{16}\.$/,
+    /^Lane paused: gpt-4o-mini at the default provider .*nightshift resume lane_\w{16}\.$/,
   );
 
   const jobs = await Promise.all(Array.from({ length: 12 }, job));
