@@ -4,6 +4,7 @@ import {
   checkDurability,
   fullest,
   inspectRedis,
+  isReserveTouched,
   whenReady,
   type RedisConnection,
   type RedisReport,
@@ -12,8 +13,6 @@ import { bytes, duration } from '../bulk/format.ts';
 import { note, ok, wrong, type Check } from './check.ts';
 
 const READY_WITHIN_MS = 3000;
-/** A job of the usual largest size needs so much while it is accepted. */
-const ROOM_BYTES = 2_000_000;
 const OLDEST = { Redis: 7, Valkey: 7 } as const;
 const SKEW = { noteMs: 2000, wrongMs: 30_000 };
 
@@ -97,10 +96,11 @@ function judgeVersion({ server, version }: RedisReport): Check[] {
 
 function judgeMemory(nodes: readonly RedisReport[]): Check {
   if (nodes.length === 0) return note('redis memory', 'not known');
-  const { usedBytes, limitBytes, admissionBytes } = fullest(nodes.map(({ memory }) => memory));
+  const memory = fullest(nodes.map((node) => node.memory));
+  const { usedBytes, limitBytes, admissionBytes } = memory;
   if (limitBytes === 0) return ok('redis memory', `${bytes(usedBytes)} used, no maxmemory`);
   const figures = `${bytes(usedBytes)} of ${bytes(limitBytes)} used`;
-  if (usedBytes <= admissionBytes - ROOM_BYTES) return ok('redis memory', figures);
+  if (!isReserveTouched(memory)) return ok('redis memory', figures);
   return wrong(
     'redis_full',
     'redis memory',

@@ -17,8 +17,8 @@ export interface InFlight {
   add(call: CallInFlight): () => void;
   /** When the oldest call of a lane began, on the monotonic clock; null while there is none. */
   oldest(laneId: string): number | null;
-  /** Ends the calls of a lane that began before: others come back, and these will not. Returns how many. */
-  giveUp(laneId: string, startedBeforeMs: number): number;
+  /** Ends calls of a lane that began before, as many as are wanted: they will not come back. Returns how many. */
+  giveUp(laneId: string, startedBeforeMs: number, most?: number): number;
   /** Frees the slots of a lane's calls that began before: nobody answers, and they may hang for long. */
   park(laneId: string, startedBeforeMs: number): void;
   /** Aborts the call of a job that is not ours any more. */
@@ -53,9 +53,10 @@ export function createInFlight(): InFlight {
         if (call.laneId === laneId && call.startedMs < startedBeforeMs) call.park();
       }
     },
-    giveUp: (laneId, startedBeforeMs) => {
+    giveUp: (laneId, startedBeforeMs, most = Infinity) => {
       let count = 0;
       for (const call of calls) {
+        if (count === most) break;
         if (call.laneId !== laneId || call.startedMs >= startedBeforeMs) continue;
         call.abort('silent');
         count += 1;

@@ -92,7 +92,10 @@ export function createLaneBreaker(options: {
     const seconds = Math.round((nowMs - Math.max(oldestMs, heardAtMs)) / 1000);
     const message = `no call has been answered for ${seconds} s`;
     await health.failed({ kind: 'silence', message, atWork: options.atWork() });
-    if (isUnreachable()) inFlight.park(laneId, nowMs - afterMs);
+    if (!isUnreachable()) return;
+    inFlight.park(laneId, nowMs - afterMs);
+    // Trials need a job, and all of the lane's may be in these calls.
+    inFlight.giveUp(laneId, nowMs - afterMs + 1, 1);
   };
 
   return {

@@ -46,7 +46,7 @@ const succeeded: Outcome = {
   usage: null,
 };
 
-function setUp(oldestMs: () => number | null = () => null) {
+function setUp(oldestMs: () => number | null = () => null, afterFailure = snapshot()) {
   let nowMs = 1_000_000;
   const told: [string, CallTimes | null][] = [];
   const givenUp: number[] = [];
@@ -59,7 +59,7 @@ function setUp(oldestMs: () => number | null = () => null) {
     lanes: {
       fail: async (_lane, { kind, lastSuccess }) => {
         told.push([kind, lastSuccess]);
-        return { run: 3, snapshot: snapshot() };
+        return { run: 3, snapshot: afterFailure };
       },
       answer: async (_lane, kind, times) => {
         told.push([kind, times]);
@@ -137,6 +137,17 @@ describe('silence', () => {
     sentMs += 40_000;
     await breaker.watch();
     expect(told).toHaveLength(1);
+  });
+
+  it('gives one call that hangs up, so that trials have a job, and frees the slots of the others', async () => {
+    const { breaker, parked, givenUp, pass } = setUp(() => 1_000_000, unreachable(31_000));
+    breaker.take(snapshot({}, 2000));
+    pass(31_000);
+    await breaker.watch();
+    expect(givenUp).toEqual([1_001_001]);
+    expect(parked).toEqual([1_001_000]);
+    await breaker.watch();
+    expect(givenUp).toHaveLength(1);
   });
 
   it('frees the slots of calls that hang, as long as it lasts', async () => {

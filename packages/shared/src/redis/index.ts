@@ -83,7 +83,13 @@ export {
   type LaneNote,
   type LaneStore,
 } from './lane-store.ts';
-export { fullest, watchMemory, type MemoryWatch, type RedisMemory } from './memory-watch.ts';
+export {
+  fullest,
+  isReserveTouched,
+  watchMemory,
+  type MemoryWatch,
+  type RedisMemory,
+} from './memory-watch.ts';
 export { defineScript } from './script.ts';
 export { loadScripts, type RunScript } from './scripts.ts';
 export { createSubscriber, type Subscriber } from './subscriber.ts';

@@ -23,6 +23,15 @@ export interface MemoryWatch {
   stop(): void;
 }
 
+/** A job of the usual largest size needs about so much while it is accepted; of a small Redis a twentieth. */
+const ROOM = { bytes: 2_000_000, share: 0.05 };
+
+/** New work is refused, or soon will be: a large job finds no room above the reserve. */
+export function isReserveTouched({ usedBytes, limitBytes, admissionBytes }: RedisMemory): boolean {
+  const room = Math.min(ROOM.bytes, ROOM.share * limitBytes);
+  return limitBytes > 0 && usedBytes > admissionBytes - room;
+}
+
 const unknown: RedisMemory = { usedBytes: 0, limitBytes: 0, admissionBytes: 0 };
 
 /**
@@ -40,7 +49,7 @@ export function watchMemory({
 }): MemoryWatch {
   let memory = unknown;
   let isLooking = false;
-  const isTight = (): boolean => memory.limitBytes > 0 && memory.usedBytes > memory.admissionBytes;
+  const isTight = (): boolean => isReserveTouched(memory);
   const look = async (): Promise<void> => {
     if (isLooking || redis.status !== 'ready') return;
     isLooking = true;
