@@ -12,11 +12,11 @@ interface CallInFlight {
 /** The calls that this process has at providers now. */
 export interface InFlight {
   readonly size: number;
-  /** Registers a call; returns how to forget it. `startedMs`: on the monotonic clock. */
+  /** Registers a call; returns a function that removes it. `startedMs` is on the monotonic clock. */
   add(call: CallInFlight): () => void;
-  /** When the oldest call of a lane began, on the monotonic clock; null while there is none. */
+  /** When the lane's oldest call in flight began, on the monotonic clock; null while there is none. */
   oldest(laneId: string): number | null;
-  /** Ends the calls of a lane that began before: others come back, and these will not. Returns how many. */
+  /** Aborts the lane's calls that began before this time, since they hang. Returns how many. */
   giveUp(laneId: string, startedBeforeMs: number): number;
   /** Aborts the call of a job that is not ours any more. */
   withdraw(jobId: string): void;
