@@ -49,7 +49,7 @@ export default defineConfig({
         hookTimeout: 120_000,
         fileParallelism: false,
       }),
-      // Nights that go wrong. Each mostly waits, on a stack of its own, so they run side by side.
+      // Outages. Each test mostly waits, on its own stack, so they run concurrently.
       project('nights', ['test/nights/**/*.test.ts'], {
         env: { AWAY_S: process.env['AWAY_S'] ?? '150' },
         testTimeout: 1_500_000,

@@ -26,7 +26,7 @@ const lockFile = join(root, '.nightshift-install.tmp');
 /** The holder touches its lock every second: one that is older belongs to a process that died. */
 const LOCK_STALE_MS = 20_000;
 
-/** The installation that runs. A signal that ends this process ends it too. */
+/** The running installation, or null. A signal to this process is passed on to it. */
 let installing = null;
 
 /** Resolves when the workspace is installed. Rejects with one line if that fails, output printed. */
@@ -84,7 +84,7 @@ async function install() {
   process.stderr.write(`nightshift: installed in ${seconds} s\n`);
 }
 
-/** Runs a program with its output kept. It ends with this process, see `lock`. */
+/** Runs a program and captures its output. A signal to this process ends it too, see `lock`. */
 function run(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -132,7 +132,7 @@ async function lock() {
     if (isHeld) rmSync(lockFile, { force: true });
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
-  // Before the lock is taken: without a listener, a signal ends this process at once and leaves the lock behind.
+  // Listen before taking the lock: without a listener, a signal ends this process at once and leaves the lock behind.
   process.once('SIGINT', end).once('SIGTERM', end);
   for (let told = false; ;) {
     try {

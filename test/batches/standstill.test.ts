@@ -4,7 +4,7 @@ import { eventually } from '@nightshift/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inputFile, names, setBatchStage, type BatchStage } from '../support/batch-stage.ts';
 
-/** A whole Nightshift that stands still for one reason after the other, and says which. */
+/** A whole Nightshift whose work waits for one reason after the other, and says which. */
 let stage: BatchStage;
 beforeAll(async () => {
   stage = await setBatchStage({ workers: 0 });
@@ -40,8 +40,8 @@ const warnings = (who: 'api' | 'workers', event: string): string[] =>
     .flatMap(({ lines }) => lines)
     .filter((line) => line.includes('"level":"warn"') && line.includes(event));
 
-describe('a batch that stands still says why', () => {
-  it('no worker: before its input is read, and while the only one is frozen', async () => {
+describe('a waiting batch says why', () => {
+  it('no worker: before its input is read, and while the only worker is frozen', async () => {
     const id = await created(4, 'sim-ok');
     expect(await waitOf(id)).toMatchObject({
       reason: 'no_worker',
@@ -86,7 +86,7 @@ describe('a batch that stands still says why', () => {
     await Promise.all([first, second].map(async (id) => stage.settled(id)));
   });
 
-  it('the provider refuses the key: with its words, the remedy and the next try, and one line in the log', async () => {
+  it('the provider refuses the key: with its message, the fix and the next try, and one log line', async () => {
     const id = await created(5, 'sim-401--lane');
     const wait = await waitsFor(id, 'lane_paused');
     expect(wait.message).toMatch(
@@ -102,7 +102,7 @@ describe('a batch that stands still says why', () => {
     expect(stage.stack.workers.flatMap(({ lines }) => lines).join('\n')).not.toContain('"attempt.');
   });
 
-  it('storage: what and where, until it is there again', async () => {
+  it('storage: what and where, until it is back', async () => {
     const id = await created(30, 'sim-ok--storage');
     await stage.call(`/batches/${id}/pause`, {});
     expect(await waitsFor(id, 'paused')).toMatchObject({
@@ -116,7 +116,7 @@ describe('a batch that stands still says why', () => {
     await stage.call(`/batches/${id}/resume`, {});
     const wait = await waitsFor(id, 'storage');
     expect(wait.message).toMatch(
-      /^The blob store file:\S+\/blobs cannot be used: E[A-Z]+: .* it is tried again every second\.$/,
+      /^The blob store file:\S+\/blobs cannot be used: E[A-Z]+: .* it is retried every second\.$/,
     );
     await rm(segments);
     await rename(aside, segments);

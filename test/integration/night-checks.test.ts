@@ -8,7 +8,7 @@ import {
 } from '../support/night-checks.ts';
 
 describe('the busiest minute', () => {
-  it('slides, and looks at nothing outside', () => {
+  it('slides, and ignores everything outside', () => {
     const seconds = (...at: number[]): number[] => at.map((second) => second * 1000);
     expect(busiestMinute([], 0, 1e6)).toBe(0);
     expect(busiestMinute(seconds(1, 59, 60, 61, 200), 0, 1e6)).toBe(3);
@@ -27,7 +27,7 @@ describe('a metric', () => {
     'nightshift_lane_states{state="unreachable"} 8',
     'nightshift_redis_up 1',
   ].join('\n');
-  it('is the sum of what carries the labels', () => {
+  it('is the sum of the samples with these labels', () => {
     expect(readMetric(text, 'nightshift_redis_up')).toBe(1);
     expect(readMetric(text, 'nightshift_lane_state', { state: 'unreachable' })).toBe(5);
     expect(readMetric(text, 'nightshift_lane_state', { model: 'a.b', state: 'open' })).toBe(0);
@@ -37,14 +37,14 @@ describe('a metric', () => {
   });
 });
 
-describe('what the log tells of a state', () => {
+describe('the log lines of a state', () => {
   const story = { begins: /^lane\.gone$/, ends: /^(?:lane\.back|work\.moves slow)$/ };
   const line = (level: string, msg: string, pid = 1, more = {}): string =>
     JSON.stringify({ level, service: 'worker', pid, msg, ...more });
   const faults = (lines: string[], times?: number): string[] =>
     faultsOfLog(parseLog(lines), story, times);
 
-  it('is right with one warning and one end in each process', () => {
+  it('are right with one warning and one end in each process', () => {
     const lines = [
       'no JSON',
       '{"percent":1}',
@@ -58,7 +58,7 @@ describe('what the log tells of a state', () => {
     expect(faults(lines)).toEqual([]);
   });
 
-  it('is wrong when it is missing, loud, of another level, or said for every attempt', () => {
+  it('are wrong when missing, repeated, at another level, or written for every attempt', () => {
     expect(faults([])).toHaveLength(2);
     expect(faults([line('warn', 'lane.gone')])).toEqual([expect.stringMatching(/it ended/)]);
     expect(faults([line('info', 'lane.gone'), line('info', 'lane.back')])).toHaveLength(1);

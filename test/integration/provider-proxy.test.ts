@@ -58,7 +58,7 @@ const failure = async (call: Promise<Response>): Promise<string> =>
 const lostConnection = expect.stringMatching(/^(ECONNRESET|UND_ERR_SOCKET)$/);
 
 describe('a proxy before a provider', () => {
-  it('passes calls and answers on, and says what they were', async () => {
+  it('forwards calls and answers, and records them', async () => {
     const answer = await ask('one');
     expect(answer.headers.get('x-from')).toBe('provider');
     expect(await answer.json()).toEqual({ ok: true });
@@ -83,7 +83,7 @@ describe('a proxy before a provider', () => {
     expect(proxy.seen.every(({ mode }) => mode === 'pass')).toBe(true);
   });
 
-  it('drops connections as soon as they are there, and counts them', async () => {
+  it('drops connections on accept, and counts them', async () => {
     await proxy.become({ kind: 'dropped' });
     expect(await failure(ask())).toEqual(lostConnection);
     expect(await failure(ask())).toEqual(lostConnection);
@@ -103,7 +103,7 @@ describe('a proxy before a provider', () => {
     expect(reached).toEqual([]);
   });
 
-  it('swallows calls, those in flight too, and never answers them even when it passes again', async () => {
+  it('never answers calls in a black hole, including those in flight, even after it forwards again', async () => {
     held = [];
     const leaving = new AbortController();
     const ends: string[] = [];
@@ -126,7 +126,7 @@ describe('a proxy before a provider', () => {
     expect(ends).toEqual(['AbortError', 'AbortError']);
   });
 
-  it('answers by itself, with JSON or a page, and lets calls in flight end', async () => {
+  it('answers itself, with JSON or HTML, and lets calls in flight end', async () => {
     held = [];
     const inFlight = ask('in flight');
     await eventually(() => held?.length === 1);
@@ -164,7 +164,7 @@ describe('a proxy before a provider', () => {
     expect(await round(8)).not.toEqual(first);
   });
 
-  it('answers the calls of a marker and passes all others on', async () => {
+  it('answers calls with a marker and forwards all others', async () => {
     await proxy.become({ kind: 'answer', answer: forMarkers({ bad: firewallPage }) });
     expect((await ask('bad')).status).toBe(403);
     expect((await ask('good')).status).toBe(200);

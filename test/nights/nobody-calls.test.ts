@@ -10,8 +10,8 @@ const MODEL = 'sim-ok';
 const MINUTE_MS = 60_000;
 const latency = { kind: 'log_normal', median_ms: 500, sigma: 0.4 };
 
-describe.concurrent('a night in which nobody calls', () => {
-  it('says that no worker is alive, and goes on with the first that is', async ({ expect }) => {
+describe.concurrent('a night without calls', () => {
+  it('reports that no worker is alive, and continues once one is', async ({ expect }) => {
     await onNight({ latency }, async (night) => {
       const batch = await night.begin('line', 1000);
       await night.reaches(batch.id, ({ request_counts: counts }) => (counts?.completed ?? 0) > 200);
@@ -43,7 +43,7 @@ describe.concurrent('a night in which nobody calls', () => {
     });
   });
 
-  it('waits with a wrong key, says so in the words of the provider, and goes on when it is mended', async ({
+  it('waits with a wrong key, repeats the provider’s message, and continues once the key is right', async ({
     expect,
   }) => {
     await onNight({ latency }, async (night) => {

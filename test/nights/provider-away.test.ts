@@ -25,7 +25,7 @@ const BACK_WITHIN_MS = 70_000;
 interface Outage {
   title: string;
   mode: ProxyMode;
-  /** In the second half of the same outage; to a caller it is as good as the same. */
+  /** The mode in the second half of the same outage; a caller sees no difference. */
   later?: ProxyMode;
   latency: unknown;
 }
@@ -33,7 +33,7 @@ interface Outage {
 const quick = { kind: 'log_normal', median_ms: 500, sigma: 0.4 };
 const outages: Outage[] = [
   {
-    // A closed port lets nobody count: the workers' own figures do, and the proxy in the second half.
+    // Calls to a closed port cannot be counted here: use the workers' counts, and in the second half the proxy.
     title: 'its port is closed',
     mode: { kind: 'refused' },
     later: { kind: 'dropped' },
@@ -81,7 +81,7 @@ describe.concurrent(`the provider is away for ${awayMs / 1000} s, seed ${seed}`,
         says: [/sim-ok/],
         withinMs: Math.min(60_000, awayMs - 5000),
       });
-      // Where in its second half the outage changes its face is the seed's to say.
+      // The seed decides where in its second half the outage changes its kind.
       if (later !== undefined) {
         await until(fromMs + awayMs * (0.5 + seeded(seed)() / 4));
         await proxy.become(later);
@@ -122,7 +122,7 @@ describe.concurrent(`the provider is away for ${awayMs / 1000} s, seed ${seed}`,
         const ended = Object.fromEntries(
           Object.entries(counters).map(([model, { instants }]) => [model, instants]),
         );
-        // They are dated when they are found. In other modes a call of before can end long after.
+        // These times are when attempts were seen. In other modes an earlier call can end much later.
         const found = { fromMs: fromMs + FOUND_WITHIN_MS, toMs: backMs };
         expect.soft(faultsOfTrials(ended, found)).toEqual([]);
       }

@@ -6,12 +6,12 @@ import { doctorSays, signs } from '../support/night-signs.ts';
 import { onNight } from '../support/night.ts';
 
 const MEGABYTES = 64;
-/** Of a prompt: some hundred of them fill it. */
+/** Characters of a prompt: about a hundred of them fill Redis. */
 const LARGE = 400_000;
 const works = (prefix: string, count: number, model: string, more: object = {}) =>
   Array.from({ length: count }, (_, n) => ({ marker: `${prefix}-${n}`, model, ...more }));
 
-it('settles all that it accepted on a Redis that is full, with work in every state', async () => {
+it('settles all accepted work, in every state, on a full Redis', async () => {
   const latency = { kind: 'fixed', ms: 300 };
   await onNight({ latency, concurrency: 8 }, async (night) => {
     await limitMemory(night.redis.url, MEGABYTES);
@@ -45,7 +45,7 @@ it('settles all that it accepted on a Redis that is full, with work in every sta
     console.log(`a full Redis: ${accepted.length + ids.length} jobs accepted`);
     expect.soft(Object.fromEntries(ends)).toEqual({ completed: accepted.length + ids.length });
 
-    // What is settled and over can go, and makes room for more.
+    // Deleting settled jobs frees memory for more.
     const deleted = await Promise.all(
       ids.map(async (id) => fetch(`${night.url}/jobs/${id}`, { method: 'DELETE' })),
     );
@@ -60,7 +60,7 @@ it('settles all that it accepted on a Redis that is full, with work in every sta
     expect.soft(again).toBe(true);
     const outOfMemory = night.log().filter((line) => JSON.stringify(line).includes('OOM command'));
     expect.soft(outOfMemory.map(({ msg }) => msg)).toEqual([]);
-    // It may come and go while it drains.
+    // The state may change several times while Redis drains.
     expect.soft(faultsOfLog(night.log(), signs.redis_full.log, 5)).toEqual([]);
   });
 });

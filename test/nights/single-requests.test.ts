@@ -46,9 +46,9 @@ const callsOf = (night: Night, marker: string): number =>
   night.proxy.seen.filter(({ request }) => request?.marker === marker).length;
 
 describe.concurrent(`requests that a provider answers badly, seed ${seed}`, () => {
-  it('slows down, and goes on, while half of the calls are answered 500', async ({ expect }) => {
+  it('slows down but continues while half of the calls get a 500', async ({ expect }) => {
     const latency = { kind: 'log_normal', median_ms: 300, sigma: 0.4 };
-    // A line that needs all of its attempts would wait for three minutes with the usual pauses.
+    // With the usual backoff, a line that needs all of its attempts would take three minutes.
     const config = { retry: { base_ms: 500, cap_ms: 10_000 } };
     await onNight({ latency, concurrency: 64, config }, async (night) => {
       await night.proxy.become({ kind: 'answer', answer: forShare(brokenEngine, 0.5, seed) });
@@ -81,7 +81,7 @@ describe.concurrent(`requests that a provider answers badly, seed ${seed}`, () =
 
   it('fails one poison line among 2,000, and completes all others', async ({ expect }) => {
     const latency = { kind: 'log_normal', median_ms: 500, sigma: 0.4 };
-    // Its attempts are used up while the others run: alone in its lane they would take ten minutes each.
+    // Its attempts must be used up while the others run: alone in the lane each would take ten minutes.
     const config = { retry: { base_ms: 200, cap_ms: 2000 } };
     await onNight({ latency, config }, async (night) => {
       const poison = `line-${Math.floor(seeded(seed)() * 300)}`;
@@ -107,9 +107,7 @@ describe.concurrent(`requests that a provider answers badly, seed ${seed}`, () =
     });
   });
 
-  it('takes a refusal of one request for that request alone, and keeps the lane open', async ({
-    expect,
-  }) => {
+  it('fails only the one refused request, and keeps the lane open', async ({ expect }) => {
     const latency = { kind: 'log_normal', median_ms: 800, sigma: 0.3 };
     await onNight({ latency, concurrency: 4 }, async (night) => {
       const random = seeded(seed);
@@ -126,7 +124,7 @@ describe.concurrent(`requests that a provider answers badly, seed ${seed}`, () =
       });
       const batch = await night.begin('line', 200);
       const startedMs = Date.now();
-      // The greedy line is refused while others of its lane succeed, for as long as it takes.
+      // The oversized line is refused as long as other lines of its lane succeed.
       const company: string[] = [];
       const ended = new AbortController();
       const accompany = (async () => {

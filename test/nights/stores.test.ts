@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 const latency = { kind: 'log_normal', median_ms: 500, sigma: 0.4 };
 
 describe.concurrent('a night in which a store fails', () => {
-  it('says that the disk is full, and ends when there is room', async ({ expect }) => {
+  it('reports a full disk, and finishes once there is space', async ({ expect }) => {
     const disk = await mountSmallDisk(8);
     const env = { NIGHTSHIFT_BLOBS: `file:${disk.path}` };
     try {
@@ -38,7 +38,7 @@ describe.concurrent('a night in which a store fails', () => {
     }
   });
 
-  it('waits for Redis, which is away for a minute, and loses nothing', async ({ expect }) => {
+  it('waits for a Redis that is away for a minute, and loses nothing', async ({ expect }) => {
     await onNight({ latency }, async (night) => {
       const { redis, stack } = night;
       const batch = await night.begin('line', 1000);
@@ -58,7 +58,7 @@ describe.concurrent('a night in which a store fails', () => {
       await eventually(async () => (await isUp()) === 0);
       expect.soft(await doctorSays(night, redisAway.doctor)).toEqual([]);
       await until(diedMs + MINUTE_MS);
-      // The watch says once that it waits, and waits.
+      // `watch` says once that it waits, and waits.
       const said = batch.watch.lines.slice(watchedFrom).filter((line) => !line.startsWith('{'));
       expect.soft(said.join('\n')).toMatch(/redis|again|away/i);
       expect.soft(batch.watch.exit).toBeNull();

@@ -6,7 +6,7 @@ import { inParallel } from '../support/client.ts';
 import { tellRedis } from '../support/tell-redis.ts';
 
 const LIMIT_BYTES = 32_000_000;
-/** Of so many bytes, at least 8 MB stay free for accepted work. */
+/** Of this maxmemory, at least 8 MB stay free for accepted work. */
 const ADMISSION_BYTES = LIMIT_BYTES - 8_000_000;
 
 interface JobSeen {
@@ -55,7 +55,7 @@ async function answerFiles(dataDir: string): Promise<string[]> {
   return all.filter((name) => /answers-..\/\w+-\d+$/.test(name));
 }
 
-it('refuses new work in time, settles all that was accepted at the limit, and opens again', async () => {
+it('refuses new work in time, settles all accepted work at the limit, and accepts again', async () => {
   const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
   const stage = await setBatchStageOn(redis, {
     workers: 1,
@@ -76,14 +76,14 @@ it('refuses new work in time, settles all that was accepted at the limit, and op
       return true;
     };
 
-    // Work in every state, with answers that are more than all of Redis.
+    // Work in every state, with answers larger than all of Redis.
     const lines = names('line', 300);
     const batch = await stage.create({ input_file_id: await stage.upload(inputFile(lines)) });
     const large = names('large', 30);
     const largeBatch = await stage.create({
       input_file_id: await stage.upload(inputFile(large, 'sim-huge-1')),
     });
-    // Longer than a window: its lines are fed when Redis has long been full.
+    // Longer than a window, so that lines are still fed while Redis is full.
     const late = names('late', 1500);
     const lateBatch = await stage.create({
       input_file_id: await stage.upload(inputFile(late)),
@@ -118,7 +118,7 @@ it('refuses new work in time, settles all that was accepted at the limit, and op
       status: 'cancelled',
     });
 
-    // Not one stays queued, though Redis is above its limit all the while.
+    // No job stays queued, although Redis stays above its limit.
     await inParallel(accepted, 16, async (id) => {
       expect((await settled(id)).status).toBe('completed');
     });
@@ -134,14 +134,14 @@ it('refuses new work in time, settles all that was accepted at the limit, and op
     );
     expect(complaints).toEqual([]);
 
-    // Large answers are where they are to be read from, and a page holds no more than it should.
+    // Large answers can be read, and a page stays within its size.
     const largest = await read(accepted[10] ?? '');
     expect(JSON.stringify(largest.response?.body).length).toBeGreaterThan(1_000_000);
     const page = await (await stage.call('/jobs?limit=100')).text();
     expect(page.length).toBeLessThan(20_000_000);
     expect(await answerFiles(stage.stack.dataDir)).not.toEqual([]);
 
-    // What is over can go, at the limit too, and then there is room.
+    // Settled jobs can be deleted at the limit, which frees memory.
     await inParallel([...accepted, unwanted ?? ''], 16, async (id) => {
       const answer = await remove(id);
       expect(await answer.json()).toEqual({ id, object: 'job', deleted: true });

@@ -75,7 +75,9 @@ describe.concurrent.each<Hurt>(['killed', 'frozen'])('SIGTERM while Redis is %s'
     }
   });
 
-  it('ends a worker that conducts a batch, and another ends the batch', async ({ expect }) => {
+  it('ends a worker that conducts a batch, and another worker finishes the batch', async ({
+    expect,
+  }) => {
     const redis = await findOrStartRedis({ docker: 'testcontainers', owned: true });
     const stage: BatchStage = await setBatchStageOn(redis, { workers: 1, env });
     try {
@@ -117,7 +119,7 @@ describe.concurrent('SIGTERM while a worker waits for Redis to start', () => {
     }
   });
 
-  it('ends it when it is connected and hears nothing', async ({ expect }) => {
+  it('ends it when it is connected and gets no answer', async ({ expect }) => {
     const silent = createServer();
     const connected = once(silent, 'connection');
     await once(silent.listen(0, '127.0.0.1'), 'listening');

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Night } from './night.ts';
 
-/** Gives Redis no more memory than that, as `--maxmemory` does. */
+/** Sets maxmemory, as `--maxmemory` does. */
 export async function limitMemory(url: string, megabytes: number): Promise<void> {
   const redis = new Redis(url);
   try {
@@ -19,7 +19,7 @@ interface Work {
   runAtS?: number;
 }
 
-/** Hands in one job. Resolves to the whole answer. */
+/** Submits one job. Resolves to the whole answer. */
 export async function postJob(
   night: Night,
   { marker, model, bytes = 0, runAtS }: Work,
@@ -32,7 +32,7 @@ export async function postJob(
   });
 }
 
-/** Hands in jobs, one after the other, that must all be accepted. Resolves to their ids. */
+/** Submits jobs one after the other, which must all be accepted. Resolves to their ids. */
 export async function acceptAll(night: Night, works: readonly Work[]): Promise<string[]> {
   const ids: string[] = [];
   for (const work of works) {
@@ -45,7 +45,7 @@ export async function acceptAll(night: Night, works: readonly Work[]): Promise<s
   return ids;
 }
 
-/** Hands in jobs until one is refused. Resolves to the refusal, and to the ids of those before. */
+/** Submits jobs until one is refused. Resolves to the refusal and to the ids of the accepted ones. */
 export async function acceptUntilRefused(
   night: Night,
   work: (n: number) => Work,

@@ -23,7 +23,7 @@ function page(status: number, title: string, text: string): GatewayAnswer {
   };
 }
 
-/** The provider's words about a wrong key, for the tests to find again. */
+/** The provider's message about a wrong key, which the tests look for. */
 export const WRONG_KEY = 'Incorrect API key provided: sk-…xyz.';
 
 export const overloaded: GatewayAnswer = json(503, {
@@ -65,7 +65,7 @@ export const tooManyTokens: GatewayAnswer = json(429, {
 
 type Choice = (request: ProxyRequest) => GatewayAnswer | null;
 
-/** That share of the calls, drawn anew for each call. */
+/** Applies to this share of the calls, drawn independently for each call. */
 export function forShare(answer: GatewayAnswer, share: number, seed: number): Choice {
   const random = seeded(seed);
   return ({ method }) => (method === 'POST' && random() < share ? answer : null);

@@ -55,14 +55,14 @@ export function readMetric(
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
-/** How the log tells a state: by an event, with the line's `reason` behind a space if it has one. */
+/** The log line of a state: its event, followed by a space and its `reason` if it has one. */
 export interface LogStory {
   begins: RegExp;
   ends: RegExp;
 }
 
 /**
- * What is wrong with how the log tells a state. One warn line when it begins and one line when it ends, at most once in each
+ * Faults in the log lines of a state. Expects one warn line when it begins and one line when it ends, at most once in each
  * process for each time that the state was there, and no line for each attempt.
  */
 export function faultsOfLog(
@@ -94,10 +94,10 @@ export function faultsOfLog(
 const eventOf = ({ msg, reason }: LogLine): string =>
   typeof reason === 'string' ? `${msg} ${reason}` : msg;
 
-/** A line for each attempt buries the one that names the cause. */
+/** A line for each attempt would bury the one that names the cause. */
 export function attemptsTold(lines: readonly LogLine[]): string[] {
   const told = lines.filter(({ msg, level }) => level !== 'debug' && msg.startsWith('attempt.'));
-  // A result that came too late is told with a warning, and is rare.
+  // A late result is logged as a warning, and is rare.
   const most = told.filter(({ msg }) => msg !== 'attempt.result_refused');
   return most.length === 0 ? [] : [`${most.length} lines tell single attempts: ${most[0]?.msg}`];
 }

@@ -2,7 +2,7 @@ import { eventually, type Child } from '@nightshift/local';
 import { readMetric, type LogStory } from './night-checks.ts';
 import type { Night, RunningBatch } from './night.ts';
 
-/** What tells the state beside `waiting_for`: the names that a dashboard and an alert are built on. */
+/** Metric names that dashboards and alerts rely on. */
 export const metricNames = {
   laneState: 'nightshift_lane_state',
   waiting: 'nightshift_waiting',
@@ -11,11 +11,11 @@ export const metricNames = {
 } as const;
 
 interface Sign {
-  /** Of the lane; null where no lane is to blame. */
+  /** State of the affected lane; null if no lane is affected. */
   laneState: string | null;
   /** In the first line of `doctor`. */
   doctor: RegExp;
-  /** A log line's event, and its reason behind it. */
+  /** The log line's event, followed by its reason. */
   log: LogStory;
 }
 
@@ -63,11 +63,11 @@ export interface Expected {
   batch: RunningBatch;
   /** Waits for the same reason. */
   jobId?: string;
-  /** The model of the lane that is to blame. */
+  /** The model of the affected lane. */
   model?: string;
-  /** All of them in the message of `waiting_for`. */
+  /** Patterns that the message of `waiting_for` must match. */
   says: readonly RegExp[];
-  /** The next try is told. */
+  /** Whether a next try must be given. */
   retried: boolean;
   workersAlive: number;
   withinMs: number;
@@ -75,7 +75,7 @@ export interface Expected {
 
 const SOON_S = 75;
 
-/** Which of the places that tell why work stands still don't tell it, one sentence each. Empty when all do. */
+/** The places that do not report why work is waiting, one sentence each. Empty if all do. */
 export async function missingSigns(night: Night, expected: Expected): Promise<string[]> {
   const { reason, batch, jobId, model, says, retried, workersAlive, withinMs } = expected;
   const sign: Sign = signs[reason];
@@ -130,7 +130,7 @@ export async function hasWorkers(night: Night, alive: number): Promise<boolean> 
   return true;
 }
 
-/** The record names the reason, and tells no end while nothing moves. */
+/** The record must name the reason and estimate no end. */
 function saysSo(watch: Child, from: number, reason: string): boolean {
   const record = watch.lines.slice(from).findLast((line) => line.startsWith('{')) ?? '{}';
   if (!record.includes(`"${reason}"`)) throw new Error(`it says ${record}`);
@@ -153,7 +153,6 @@ export async function doctorSays(night: Night, cause: RegExp): Promise<string[]>
   const faults: string[] = [];
   if (late.aborted) faults.push(`doctor took longer than ${DOCTOR_MS} ms`);
   if (!cause.test(first)) faults.push(`doctor begins with "${first}", which does not say ${cause}`);
-  if (doctor.exit?.code === 0)
-    faults.push('doctor ended with code 0 although something stands still');
+  if (doctor.exit?.code === 0) faults.push('doctor exited with code 0 although work is waiting');
   return faults;
 }

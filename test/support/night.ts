@@ -21,13 +21,13 @@ interface NightJob extends JobSeen {
 }
 type NightBatch = Batch & { waiting_for: Waiting | null };
 
-/** A whole Nightshift that reaches its provider through a proxy, watched by all that tells its state. */
+/** A whole Nightshift that reaches its provider through a proxy, observed through everything that reports its state. */
 export interface Night extends BatchStage {
   proxy: ProviderProxy;
   /** Starts one more, with metrics of its own. */
   addWorker(): Promise<Child>;
   batch(id: string): Promise<NightBatch>;
-  /** Hands in a batch of so many lines, `PREFIX-0` and on, and watches it by `nightshift watch`. */
+  /** Submits a batch with this many lines, from `PREFIX-0`, and watches it with `nightshift watch`. */
   begin(prefix: string, count: number, model?: string): Promise<RunningBatch>;
   submit(marker: string, model: string): Promise<string>;
   job(id: string): Promise<NightJob>;
@@ -62,7 +62,7 @@ interface NightOptions {
 /** Several processes at a time start so slowly on a small machine that none is ready in time. */
 let starting: Promise<unknown> = Promise.resolve();
 
-/** Plays on a stage of its own, which goes afterwards whatever happened. */
+/** Runs on its own stack, which is removed afterwards in any case. */
 export async function onNight(
   options: NightOptions,
   play: (night: Night) => Promise<void>,

@@ -16,15 +16,15 @@ export async function measuredRate(night: Night, { id, ids }: RunningBatch): Pro
   return ((to.done - from.done) / (to.atMs - from.atMs)) * 1000;
 }
 
-/** When attempts of a lane ended, as its workers count them: for a closed port, which nobody else can watch. */
+/** When a lane's attempts ended, from the workers' counts, since the proxy cannot count calls to a closed port. */
 export interface AttemptCounter {
-  /** Each attempt that ended, dated at the look that found it. */
+  /** The time at which each ended attempt was first seen. */
   instants: number[];
   stop(): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 1000;
-/** An attempt is found at the next look, which may take a moment itself. */
+/** An attempt is seen at the next read, which takes a moment itself. */
 export const FOUND_WITHIN_MS = 2 * LOOK_EVERY_MS;
 
 export async function countAttempts(night: Night, model: string): Promise<AttemptCounter> {
@@ -62,7 +62,7 @@ export async function countAttempts(night: Night, model: string): Promise<Attemp
 const NOTICED_WITHIN_MS = 10_000;
 const MOST_IN_A_MINUTE = 3;
 
-/** What is wrong with how often a provider was called that is away. One sentence for each lane. */
+/** Faults in how often an unreachable provider was called, one sentence for each lane. */
 export function faultsOfTrials(
   calls: Readonly<Record<string, readonly number[]>>,
   { fromMs, toMs }: { fromMs: number; toMs: number },

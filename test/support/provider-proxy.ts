@@ -19,8 +19,8 @@ export interface ProxyRequest {
 }
 
 /**
- * - `refused`: the port is closed and open connections are reset, so nobody can count here who tries.
- * - `dropped`: connections are accepted and reset at once. To a caller this is as good as `refused`, and it can be counted.
+ * - `refused`: the port is closed and open connections are reset, so calls cannot be counted here.
+ * - `dropped`: connections are accepted and reset at once. To a caller this is like `refused`, but calls can be counted.
  * - `reset`: the request is read, then its connection is reset. Calls in flight are reset too.
  * - `black_hole`: requests are read and never answered. Calls in flight are never answered, not even after the mode ends.
  * - `answer`: requests get this answer and never reach the provider. Null passes one on. Calls in flight are answered.
@@ -51,13 +51,13 @@ export interface ProviderProxy {
 
 const HOST = '127.0.0.1';
 
-/** Stands between the workers and a provider, on one port, and misbehaves when it is told to. */
+/** A proxy between the workers and a provider, on one port, that injects faults. */
 export async function startProviderProxy(): Promise<ProviderProxy> {
   let mode: ProxyMode = { kind: 'pass' };
   let target: URL | null = null;
   const agent = new Agent({ keepAlive: true });
   const sockets = new Set<Socket>();
-  /** Calls that are passed on, each with what makes its answer worthless. */
+  /** Forwarded calls, each with a function that drops its answer. */
   const passing = new Map<Socket, () => void>();
   const seen: SeenCall[] = [];
 
@@ -107,7 +107,7 @@ export async function startProviderProxy(): Promise<ProviderProxy> {
       answer.pipe(response);
     });
     upstream.on('error', () => {
-      // Lost on purpose, or the provider itself broke off; only then the caller has to hear it.
+      // Aborted on purpose, or by the provider; only in the second case must the caller be told.
       if (passing.delete(socket)) socket.resetAndDestroy();
     });
     upstream.end(body);
@@ -155,7 +155,7 @@ export async function startProviderProxy(): Promise<ProviderProxy> {
       if (kind === 'refused' && server.listening) server.close();
       if (kind === 'black_hole') for (const lose of passing.values()) lose();
       if (kind === 'refused' || kind === 'dropped' || kind === 'reset') cutAll();
-      // A port that nobody holds may be lent to a connection for a moment.
+      // A free port may briefly be used by an outgoing connection.
       if (kind !== 'refused' && !server.listening) {
         await eventually(async () => listen(port).then(() => true), {
           timeoutMs: 60_000,

@@ -2,11 +2,11 @@ import type { Clock } from '@nightshift/shared/clock';
 import type { Fleet } from '@nightshift/shared/fleet';
 import type { WorkerStore } from '@nightshift/shared/redis';
 
-/** A page of a hundred jobs asks for the same fleet; workers tell of themselves every 5 s. */
+/** Cached, because a page of a hundred jobs needs the same fleet; heartbeats come every 5 s. */
 const FRESH_MS = 250;
 
 export interface FleetStates {
-  /** The workers, as they were at most 250 ms ago, with `nowMs` brought forward to now on Redis' clock. */
+  /** The workers as read at most 250 ms ago, with `nowMs` advanced to the present on Redis' clock. */
   get(): Promise<Fleet>;
 }
 
@@ -18,7 +18,7 @@ export function createFleetStates(workers: Pick<WorkerStore, 'all'>, clock: Cloc
       if (known === null || nowMs - known.readAtMs > FRESH_MS) {
         const entry = { readAtMs: nowMs, read: workers.all() };
         known = entry;
-        // A failure belongs to those who ask now, not to the next ones.
+        // Do not cache a failure.
         entry.read.catch(() => {
           if (known === entry) known = null;
         });

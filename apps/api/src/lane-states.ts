@@ -13,14 +13,14 @@ export interface LaneStates {
 }
 
 interface Known {
-  /** Null for one that nobody has registered. */
+  /** Null for a lane that is not registered. */
   lane: Lane | null;
   state: LaneSnapshot;
   budget: LaneBudget | null;
 }
 
 export function createLaneStates(lanes: LaneStore, clock: Clock): LaneStates {
-  /** What a lane is never changes. */
+  /** A lane's descriptor never changes. */
   const lanesKnown = new Map<string, Lane>();
   const find = async (laneId: string): Promise<Lane | null> => {
     const lane = lanesKnown.get(laneId) ?? (await lanes.find(laneId));

@@ -4,7 +4,7 @@ import type { Logger } from '@nightshift/shared/telemetry';
 import { noWorkerWait } from '@nightshift/shared/waiting';
 
 const LOOK_EVERY_MS = 5000;
-/** Whoever starts everything at once starts the API first. */
+/** Workers may start after the API, so only log after three reads without one. */
 const LOOKS = 3;
 
 export interface NoWorkerLog {
@@ -55,7 +55,7 @@ export function startNoWorkerLog({
   };
   const loop = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      // Redis away is told by its connection.
+      // The connection logs when Redis is away.
       await look().catch((error: unknown) => {
         logger.debug({ reason: (error as Error).message }, 'workers.not_read');
       });

@@ -34,7 +34,7 @@ export async function explainWaiting(context: Context, job: Job): Promise<Waitin
   );
 }
 
-/** With several tenants the provider's words about one of their requests are not for the others. */
+/** With several tenants, one tenant must not read the provider's message about another's request. */
 export function laneWords({ keys }: Pick<Context, 'keys'>): LaneWords {
   return { quotes: new Set(keys.map(({ tenant }) => tenant)).size < 2 };
 }

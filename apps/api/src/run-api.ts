@@ -4,7 +4,7 @@ import { createLogger, logLevels, type LogLevel } from '@nightshift/shared/telem
 import type { Environment } from './config.ts';
 import { startApi, type RunningApi } from './start-api.ts';
 
-/** Longer than calls that are being answered may take, and within the 30 s that Compose and Kubernetes give. */
+/** Long enough for calls that are being answered, and within the 30 s that Compose and Kubernetes allow. */
 const STOP_WITHIN_MS = 14_000;
 
 /**
@@ -34,7 +34,7 @@ export async function runApi(environment: Environment): Promise<void> {
     api.close().then(() => true),
     delay(STOP_WITHIN_MS, false),
   ]);
-  // Accepted jobs whose delivery did not get through stand in the outbox.
+  // Accepted jobs whose delivery was not queued are still in the outbox.
   if (isInOrder) logger.info('api.stopped');
   else logger.warn('api.stop_cut_short');
   process.exit(0);

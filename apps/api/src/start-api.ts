@@ -142,7 +142,7 @@ export async function startApi(
   }
 }
 
-/** Null when it is gone: its job was deleted a moment ago. */
+/** Null if the blob is gone because its job was just deleted. */
 async function readAnswer(blobs: BlobStore, name: string): Promise<string | null> {
   try {
     return await text(blobs.read(name));

@@ -3,18 +3,18 @@ import type { WaitReason } from '@nightshift/shared/job';
 import type { BatchContext } from './batches/batch-context.ts';
 import { explainBatch } from './batches/explain-batch.ts';
 
-/** What stands still, by why. */
+/** Waiting work by reason. */
 export interface WaitingCount {
   object: 'batch' | 'lane' | 'delivery';
   reason: WaitReason;
   count: number;
 }
 
-/** Of one tenant; explaining each costs a round trip. */
+/** For each tenant, since explaining a batch costs a round trip. */
 const MAX_BATCHES = 500;
 const BATCHES_AT_ONCE = 25;
 
-/** Lanes that stand still, and the deliveries in their queues. */
+/** Lanes that are held up, and the deliveries in their queues. */
 export function countLanes(lanes: readonly LaneView[]): WaitingCount[] {
   return lanes.flatMap(({ reason, queued }): WaitingCount[] =>
     reason === null
@@ -26,7 +26,7 @@ export function countLanes(lanes: readonly LaneView[]): WaitingCount[] {
   );
 }
 
-/** Open batches of all tenants that stand still. */
+/** Waiting open batches of all tenants. */
 export async function countBatches(context: BatchContext): Promise<WaitingCount[]> {
   const { batches, jobs } = context;
   const counts: WaitingCount[] = [];

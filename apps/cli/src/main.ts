@@ -50,11 +50,11 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./bulk/commands/retry.ts')).runRetry,
   },
   list: {
-    about: 'lists batches, and what each waits for',
+    about: 'lists batches and why each is waiting',
     load: async () => (await import('./bulk/commands/list.ts')).runList,
   },
   lanes: {
-    about: 'lists lanes, and why each stands still',
+    about: 'lists lanes and why each is held up',
     load: async () => (await import('./bulk/commands/lanes.ts')).runLanes,
   },
   workers: {
@@ -70,7 +70,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./bulk/commands/resume.ts')).runResume,
   },
   doctor: {
-    about: 'checks the set-up, names what is wrong and what helps',
+    about: 'checks the installation and names faults with their fixes',
     load: async () => (await import('./doctor/command.ts')).runDoctor,
   },
   api: {
@@ -100,7 +100,7 @@ const [name = 'help', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {
   const list = Object.entries(commands).map(([word, { about }]) => `  ${word.padEnd(12)}${about}`);
-  const usage = `usage: nightshift <command>\n\n${list.join('\n')}\n\nnightshift <command> --help tells more of each, nightshift --version which this is.`;
+  const usage = `usage: nightshift <command>\n\n${list.join('\n')}\n\nnightshift <command> --help describes a command, nightshift --version prints the version.`;
   if (name === 'help' || name === '--help' || name === '-h') console.log(usage);
   else if (name === '--version' || name === '-v') console.log(versionText());
   else {

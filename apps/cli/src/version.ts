@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-/** Of this Nightshift: `0.1.0`. */
+/** The version of this installation: `0.1.0`. */
 export function ownVersion(): string {
-  // At the same place for the sources and for a built tree.
+  // The relative path is the same from src and from dist.
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

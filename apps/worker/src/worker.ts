@@ -39,13 +39,13 @@ import { readVersion } from './version.ts';
 
 export interface WorkerHandle {
   /**
-   * Drains and stops; a second call waits for the first. Resolves soon after the drain also when Redis does not answer:
-   * what is held then comes back as after a death, by the rescuer or when its locks run out.
+   * Drains and stops; a second call waits for the first. Resolves soon after the drain even if Redis does not answer. Jobs that
+   * are still held are then recovered as after a crash: by the rescuer, or when their locks expire.
    */
   stop(drainMs?: number): Promise<void>;
 }
 
-/** After the drain, for handing back and closing: within two seconds of it the process is to be gone. */
+/** Time after the drain for handing back jobs and closing: the process must exit within two seconds of the drain. */
 const CLOSE_MS = 1200;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -208,7 +208,7 @@ export async function startWorker(
   };
 }
 
-/** Null when the work was over in time, else what kept it from that; it is left to itself then. */
+/** Resolves to null if the work ended in time, else to the reason; the work is then abandoned. */
 async function cutShortBy(work: Promise<void>, mostMs: number): Promise<string | null> {
   const late = new AbortController();
   try {
@@ -217,14 +217,14 @@ async function cutShortBy(work: Promise<void>, mostMs: number): Promise<string |
         () => null,
         (error: unknown) => (error as Error).message,
       ),
-      systemClock.sleep(mostMs, late.signal).then(() => `not over after ${mostMs} ms`),
+      systemClock.sleep(mostMs, late.signal).then(() => `not finished after ${mostMs} ms`),
     ]);
   } finally {
     late.abort();
   }
 }
 
-/** The process: runs until SIGTERM or SIGINT, then ends it with 0. A second signal ends it at once. */
+/** Runs the process until SIGTERM or SIGINT, then exits with 0. A second signal exits at once. */
 export async function runWorker(variables: Environment): Promise<void> {
   const starting = new AbortController();
   const signals = ['SIGTERM', 'SIGINT'] as const;
@@ -237,7 +237,7 @@ export async function runWorker(variables: Environment): Promise<void> {
     }
   });
   const start = startWorker(variables, starting.signal);
-  // A start that was asked to stop may wait for a Redis that went away again.
+  // When asked to stop, a start may still be waiting for a Redis that went away again.
   const worker = await Promise.race([
     start,
     asked.then(async () => systemClock.sleep(CLOSE_MS)),
@@ -247,6 +247,6 @@ export async function runWorker(variables: Environment): Promise<void> {
   await asked;
   for (const name of signals) process.once(name, () => process.exit(1));
   await worker?.stop();
-  // What did not end in time must not hold the process.
+  // Work that did not end in time must not keep the process alive.
   process.exit(0);
 }

@@ -45,11 +45,11 @@ export async function openConfiguredBlobs(environment: Environment): Promise<Blo
   return await openBlobStore(configuredBlobsAt(environment), environment);
 }
 
-/** Where that store is. @throws SettingError */
+/** The location of the configured store. @throws SettingError */
 export const configuredLocation = (environment: Environment): BlobLocation =>
   parseBlobLocation(configuredBlobsAt(environment));
 
-/** The same as text: `file:PATH` or `s3://BUCKET/PREFIX`. */
+/** The same location as text: `file:PATH` or `s3://BUCKET/PREFIX`. */
 export function configuredBlobsAt(environment: Environment): string {
   const dataDir = environment['NIGHTSHIFT_DATA_DIR'] || './data';
   return environment['NIGHTSHIFT_BLOBS'] || `file:${dataDir}/blobs`;

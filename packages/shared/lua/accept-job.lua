@@ -15,12 +15,12 @@ Returns  for each job, in their order:
                                     was accepted before
          { 'replayed', id }         the key was used before with the same content
          { 'conflict', id }         the key was used before with other content
-         { 'broken', message }      nothing was promised to this one; the others are what they are. The message begins
-                                    with OOM when the reserve for accepted work is touched
+         { 'broken', message }      this job was not accepted; the others are not affected. The message begins with OOM
+                                    when new work would use the reserve for accepted work
 
 Atomic: record, index, expiry, outbox entry and idempotency record of a job stand together or not at all. No
-allow-oom: a full Redis refuses all of them here, before anything is promised. A key whose job is gone, deleted or at the
-end of its retention, stands for nothing any more. Records are in the index's slot. ]]
+allow-oom: a full Redis refuses all of them here, before anything is promised. An idempotency key whose job is gone (deleted,
+or its retention ended) is ignored. Records are in the index's slot. ]]
 --#include lib/time
 --#include lib/memory
 --#include lib/pace
@@ -36,7 +36,7 @@ local index, outbox = {}, {}
 -- lane and priority → the bundle that the next job joins; all bundles.
 local open, bundles = {}, {}
 local sizes = {}
--- One look for all jobs of this call: it costs about as much as two commands.
+-- Read once for all jobs of this call, since it costs about as much as two commands.
 local is_full
 
 local function size_of(lane)
@@ -68,7 +68,7 @@ local function store(record, id, ...)
     'rescues', '0', 'generation', '0', 'delivery', '1', 'created_at', at, 'seq', '1', 'events', first_event, ...)
 end
 
--- Whether the job that a key stands for is gone; a key may be a batch's or a file's, too.
+-- Whether an idempotency key's job is gone. A key may also belong to a batch or a file.
 local function is_gone(record, id, other)
   if string.sub(other, 1, 4) ~= 'job_' then return false end
   return redis.call('EXISTS', string.sub(record, 1, -1 - #id) .. other) == 0

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
---[[ Adds calls that a process made on a lane to their stretch of time.
+--[[ Adds a process's calls of a lane to the counts of one interval.
 
-KEYS  1 calls of a stretch
+KEYS  1 calls of an interval
 ARGV  1 calls  2 of these refused  3 how long they are kept, in ms
 
 Returns  nothing ]]

@@ -8,7 +8,7 @@ Returns  { 'added', created_at } | { 'missing' } | { 'not_pending', status } | {
          { 'swept' }   the blob was not announced, or took so long that it may have been removed
 
 The blob stays loose: no file is made of it before the upload completes, and its time is longer than the upload's.
-No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched. ]]
+Not flagged allow-oom. Fails with an error that begins with OOM when new work would use the reserve for accepted work. ]]
 --#include lib/time
 --#include lib/memory
 --#include lib/file

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
---[[ Tells a lane that a provider answers: ends a run of failures, and closes its breaker.
+--[[ Records that a lane's provider answered: ends a run of failures, and may close the breaker.
 
 KEYS  1 lane state
-ARGV  1 lane id  2 lanes channel  3 'success' | 'answer' | 'trial'   4 when it came back  5 when it was sent (unix ms on Redis' clock)
-      6 how long it took in ms
+ARGV  1 lane id  2 lanes channel  3 'success' | 'answer' | 'trial'  4 when the call came back  5 when it was sent (unix ms
+      on Redis' clock)  6 how long it took in ms
 
 Returns the lane's state, see lib/lane.
 
-'success' is a result. 'answer' is a refusal of the request or of the credential: whoever says no is there. 'trial' is either of
-them, to the single call that tries an open breaker. Only what was sent after the breaker opened closes it: calls that were
-in flight may still come back from a provider that takes no new ones. ]]
+'success' is a result. 'answer' is a refusal of the request or of the credential: the provider is reachable. 'trial' is either of
+them, as the answer to the trial call. Besides a trial, only an answer to a call that was sent after the outage began closes the
+breaker: a provider that takes no new calls may still answer those in flight.
+
+Atomic: the success, the end of the run and the closing of the breaker. Can be sent twice. ]]
 --#include lib/time
 --#include lib/lane
 --#include lib/breaker

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
---[[ Renews the record of a worker process, and drops those that were not renewed for long.
+--[[ Renews the record of a worker process, and drops records that were not renewed for a long time.
 
-KEYS  1 workers by the last beat  2 workers' records
-ARGV  1 worker id  2 its start as this script told it, or '' with its first beat  3 record as JSON
-      4 a record is dropped after so many ms without a beat
+KEYS  1 workers by last heartbeat  2 workers' records
+ARGV  1 worker id  2 its start as this script returned it, or '' with its first heartbeat  3 record as JSON
+      4 time without a heartbeat after which a record is dropped, in ms
 
 Returns  when the worker started, in ms on Redis' clock
 
-Atomic: a reader never sees a record without its last beat. Can be sent twice. ]]
+Atomic: a reader never sees a record without its last heartbeat. Can be sent twice. ]]
 --#include lib/time
 
 local now = now_ms()

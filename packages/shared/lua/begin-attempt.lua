@@ -41,7 +41,7 @@ local function standing_of(batch)
   return standing
 end
 
--- What the job was charged in a run of failures that turned out to be an outage is given back. See src/job/standing.ts.
+-- Gives back the job's charges of a run of failures that opened the breaker. See src/job/standing.ts.
 local function give_back(standing, attempts, opened_runs)
   local run, charged = string.match(standing, '^(%d+) (%d+) ')
   if not run or run == '0' or not string.find(opened_runs, ',' .. run .. ',', 1, true) then return standing, attempts end

@@ -3,7 +3,7 @@
 
 KEYS  1 batch  2 results  3 loose blobs
 ARGV  1 epoch  2 id of the last result written  3 output segments as JSON  4 failure segments as JSON
-      5 how many answers were read from blobs, then these blobs
+      5 number of answers that were read from blobs, then the names of these blobs
       then counter, amount, …   what these results add to the batch's usage and cost
 
 Returns  { 'committed' } | { 'lost' }

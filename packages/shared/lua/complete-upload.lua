@@ -9,7 +9,7 @@ Returns  { 'completed', created_at, expires_at or '' } | { 'missing' } | { 'not_
          { 'swept' }   the blob was not announced, or took so long that it may have been removed
 
 Atomic: the file's record and the upload's end. An upload that expired while its parts were being joined is completed:
-its parts are held for longer than that. Works at the memory limit: it ends what was accepted with the parts. ]]
+its parts are held for longer than that. Works at the memory limit, since it finishes accepted work. ]]
 --#include lib/time
 --#include lib/file
 --#include lib/upload

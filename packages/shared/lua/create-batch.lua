@@ -7,9 +7,8 @@ ARGV  1 id  2 content hash or ''  3 idempotency life in ms  4 completion window 
 
 Returns  { 'created' } | { 'replayed', id } | { 'conflict', id } | { 'no_input' }
 
-Atomic. No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched: a full Redis refuses
-new work here. A key whose batch is gone, its retention being over, stands for
-nothing any more. Records are in the batch's slot. ]]
+Atomic. Not flagged allow-oom. Fails with an error that begins with OOM when new work would use the reserve for accepted work.
+An idempotency key whose batch is gone, since its retention ended, is ignored. Records are in the batch's slot. ]]
 --#include lib/time
 --#include lib/memory
 

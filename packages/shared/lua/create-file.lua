@@ -10,8 +10,8 @@ Returns  { 'created', created_at, expires_at or '' }
          { 'conflict', id }   the key was used before with other content
          { 'swept' }          the blob was not announced, or took so long that it may have been removed
 
-Atomic: record, indexes, idempotency record, and that the blob is no longer loose. No allow-oom, and an
-error that begins with OOM when the reserve for accepted work is touched: a full Redis refuses before anything is promised. ]]
+Atomic: record, indexes, idempotency record, and that the blob is no longer loose. Not flagged
+allow-oom. Fails with an error that begins with OOM when new work would use the reserve for accepted work. ]]
 --#include lib/time
 --#include lib/memory
 --#include lib/file

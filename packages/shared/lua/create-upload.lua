@@ -8,7 +8,7 @@ ARGV  1 how long it may be added to, in ms  2 how long its record is kept, in ms
 Returns  { 'created', created_at, expires_at }
          { 'full' }   the tenant has begun too many, or too large ones; one alone is always let in
 
-No allow-oom, and an error that begins with OOM when the reserve for accepted work is touched. ]]
+Not flagged allow-oom. Fails with an error that begins with OOM when new work would use the reserve for accepted work. ]]
 --#include lib/time
 --#include lib/memory
 

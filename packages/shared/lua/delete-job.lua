@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
---[[ Removes a settled job: its record, its places in the indexes, and its hold on the blob of its answer.
+--[[ Removes a settled job: its record and its index entries. The blob of its answer becomes due for removal.
 
 KEYS  1 record  2 jobs index  3 unsuccessful index  4 loose blobs
 ARGV  1 id
 
 Returns  { 'missing' } | { 'not_settled', status } | { 'deleted', blob or '' }
 
-The record goes first and the bytes of the blob after it: a crash between the two leaves them to the sweep of loose blobs.
-The record of an idempotency key stays until its time; accept-job finds that the job it names is gone. ]]
+Atomic: all of that. The caller removes the blob's bytes afterwards; after a crash in between, the cleaner of loose blobs does.
+The record of an idempotency key stays until it expires; accept-job ignores it because its job is gone. ]]
 --#include lib/time
 --#include lib/record
 

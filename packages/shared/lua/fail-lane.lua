@@ -1,20 +1,22 @@
 #!lua flags=allow-oom
---[[ Tells a lane that a call of it failed without an answer that counts, and opens its breaker when calls fail in a row.
+--[[ Records a retryable failure of a lane's call, and opens the breaker after enough consecutive failures.
 
 KEYS  1 lane state
-ARGV  1 lane id  2 lanes channel  3 the failure in words  4 'call' | 'trial' | 'known' | 'silence'
-      5 how many failures in a row open the breaker  6 a random number from 0 up to 1
-      7 shortest and 8 longest time between two trials in ms
-      9 when the caller's last success of another job came back, 10 when it was sent (unix ms on Redis' clock, or 0), 11 how long it took in ms
+ARGV  1 lane id  2 lanes channel  3 message  4 'call' | 'trial' | 'known' | 'silence'
+      5 number of consecutive failures that open the breaker  6 a random number from 0 up to 1
+      7 shortest and 8 longest delay between two trials in ms
+      9 when the last success in the caller's process came back, 10 when it was sent (unix ms on Redis' clock, or 0)
+      11 how long it took in ms
 
-Returns  { run, lane state… }  run: the number of the run that the failure belongs to, 0 for none
+Returns  { run, lane state… }   run: the number of the run that the failure belongs to, 0 for none
 
-'call' is one more failure of the run, and begins one where there is none. 'trial' is the answer of the single call that
-tries an open breaker. 'known' is the failure of a request that has failed before while others succeeded: it says nothing
-of the lane. 'silence' says that no call comes back any more, and opens the breaker at once.
+'call' is one more failure of the current run, or starts a run. 'trial' is the failure of the trial call. 'known' is the failure of
+a request that failed before while others succeeded: it does not count. 'silence' means that no call comes back any more; it opens
+the breaker at once.
 
-Trials come at distances that grow with the outage itself, so that there are as many of them in its last hour as in its
-first minutes, and each of them doubles what the outage has lasted. ]]
+The delay between trials is the length of the outage so far, within its bounds. Can be sent twice: a failure then counts twice.
+
+Atomic: the run, the breaker and the next trial. ]]
 --#include lib/time
 --#include lib/lane
 --#include lib/breaker
@@ -50,7 +52,7 @@ if s.unreachable_since then
   return reply(0)
 end
 if kind == 'known' then return reply(0) end
--- Another process hears answers: the silence is the caller's own.
+-- Another process had a recent success, so only the caller's own calls hang.
 if kind == 'silence' and s.slow_ms and s.succeeded_at and now - s.succeeded_at < 4 * s.slow_ms then return reply(0) end
 
 local is_new = s.run_since == nil

@@ -9,8 +9,8 @@ ARGV  1 tenant  2 epoch  3 lines fed before  4 last line read  5 its end in byte
 Returns  { 'fed', expires_at } | { 'lost' }   lost: another conductor, another place, or no longer in progress
 
 Atomic: the place in the input moves with the lines, so none is fed twice and none is left out. A batch is
-accepted work, so its lines come in at the memory limit too, but a few at a time: while the reserve is touched and more
-than FEW_LINES stand in the window, an error that begins with OOM keeps the batch where it is. ]]
+accepted work, so it is fed at the memory limit too, but slowly: while memory use is in the reserve and the window holds more
+than FEW_LINES, the script fails with an error that begins with OOM, and the batch stays where it is. ]]
 --#include lib/time
 --#include lib/memory
 --#include lib/batch

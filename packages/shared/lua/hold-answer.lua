@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
---[[ Announces a blob that will hold the answer of a job, before it is written: unless a record takes it in time, it is
-removed. Works at the memory limit, since it is accepted work that ends so.
+--[[ Announces the blob of a job's answer before it is written. The blob is removed unless a record refers to it in time. Works
+at the memory limit, since it finishes accepted work.
 
 KEYS  1 loose blobs
 ARGV  1 the blob  2 how long it is held, in ms

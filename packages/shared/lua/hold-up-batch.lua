@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---[[ Says what holds up the conductor of a batch, or that nothing does any more.
+--[[ Records what holds up a batch's conductor, or that nothing does any more.
 
 KEYS  1 batch
 ARGV  1 epoch  2 reason: 'storage' | 'redis_full', or '' for none  3 message

@@ -1,23 +1,23 @@
 #!lua flags=allow-oom
---[[ Adds what one worker saw of a lane since its last look to the lane's history, which estimates are made from.
+--[[ Adds what one worker observed since its last report to a lane's history, from which dry runs estimate.
 
 KEYS  1 history  2, 3 the waiting lists of the lane's queues  4, 5 their prioritised sets
-ARGV  1 now in unix ms  2 results since the last look
+ARGV  1 now in unix ms  2 results since the last report
       3 lengths of answers by endpoint, JSON: { ENDPOINT: { answers, tokens, buckets } }, see src/lane/history.ts
-      4 answers of an endpoint above which its counts are halved  5 length of a stretch in ms
-      6 stretches above which the sums of the rate are halved  7 how long a history is kept after its last note in ms
+      4 answers of an endpoint above which its counts are halved  5 length of an interval in ms
+      6 intervals above which the sums of the throughput are halved  7 how long a history is kept after its last report, in ms
 
 Returns  'noted'
 
-Atomic: several workers note the same lane. Sent twice, a note counts twice: the history only serves estimates.
+Atomic, since several workers report the same lane. A report that is sent twice counts twice: the history only serves estimates.
 
-The rate comes from whole stretches in which the lane had work waiting at three looks of four: elsewhere the lane could
-have done more than it did. ]]
+Throughput comes from whole intervals in which work was waiting in at least three of four reports. In others the lane could have
+done more than it did. ]]
 --#include lib/time
 
 local function number_of(index)
   local number = tonumber(ARGV[index])
-  -- Not so for NaN either.
+  -- The comparison also rejects NaN.
   assert(number and number >= 0, 'note-lane: ARGV ' .. index .. ' must be a number of at least 0')
   return number
 end
@@ -38,14 +38,14 @@ for endpoint, new in pairs(noted) do
       sum.buckets[at] = math.floor(count / 2)
       left = left + sum.buckets[at]
     end
-    -- Odd counts lose more than half: the mean stays what it was.
+    -- Odd counts lose more than half: scale the tokens so that the mean stays the same.
     sum.answers, sum.tokens = left, math.floor(sum.tokens * left / sum.answers)
   end
   changes[#changes + 1] = field
   changes[#changes + 1] = cjson.encode(sum)
 end
 
--- Fields of 'stretch': which one, its results, looks, looks with work waiting, and whether it was noted from its beginning.
+-- Fields of 'stretch': interval number, results, reports, reports with work waiting, and whether it is whole.
 local present = math.floor(now / stretch_ms)
 local before = redis.call('HGET', KEYS[1], 'stretch') or ''
 local at, done, looks, busy, is_whole = string.match(before, '^(%d+) (%d+) (%d+) (%d+) ([01])$')

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---[[ Opens a paused lane again: a probe was answered, or an operator resumes it, who also closes its breaker.
+--[[ Opens a paused lane: after an answered probe, or for an operator. An operator's resume also closes the breaker.
 
 KEYS  1 lane state
 ARGV  1 lane id  2 lanes channel  3 'operator' | 'probe'

@@ -8,9 +8,8 @@ ARGV  1 lane id  2 lanes channel  3 'operator' | 'provider'  4 reason  5 message
 
 Returns the lane's state, see lib/lane.
 
-Probes come at doubling distances. Only a failed probe doubles: a hundred calls in flight that all bring the
-same 401 are one piece of news. The state keeps the one job that was refused, or '*' for several: a refusal that meets a
-single job may be meant for it. ]]
+The delay between probes doubles. Only a failed probe doubles it, since a hundred calls in flight may all get the same 401. The
+state keeps the id of the refused job, or '*' for several: if only one job is refused, the refusal may be its own. ]]
 --#include lib/time
 --#include lib/lane
 

@@ -1,19 +1,19 @@
 #!lua flags=no-writes,allow-oom
---[[ Where the open lines of a batch stand: which lanes they are in, and which are called. A batch that moves is not looked at
-closer, so that following one costs next to nothing.
+--[[ Reads the state of a batch's open lines: their lanes, and which are in progress. Returns early for a batch that progresses, so
+that following it costs next to nothing.
 
 KEYS  1 results  2 window
-ARGV  1 a batch moves for so many ms after a result  2 most lines to look at  3 what the key of a line's record begins with
+ARGV  1 ms after a result during which a batch counts as progressing  2 most lines to read  3 prefix of the keys of line records
 
-Returns  { now, '1' if it moves or '', then for each group of lines:
-           lane, 'called' | 'queued' | 'backoff', how many, earliest retry or '', what the last attempt of one of them said or '' }
+Returns  { now, '1' if it progresses or '', then for each group of lines:
+           lane, 'called' | 'queued' | 'backoff', count, earliest retry or '', message of that line's last attempt or '' }
 
-Lines are picked at random when there are more. ]]
+If there are more lines, it reads a random sample. ]]
 --#include lib/time
 
 local now = now_ms()
 local moves_ms, most = tonumber(ARGV[1]), tonumber(ARGV[2])
--- The stream remembers its last id also when it is empty. There is no stream before the first result.
+-- The stream keeps its last id when it is empty. Before the first result there is no stream.
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 if not info.err then
   for at = 1, #info, 2 do

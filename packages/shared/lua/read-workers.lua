@@ -1,9 +1,9 @@
 #!lua flags=no-writes,allow-oom
---[[ All workers that were heard of lately.
+--[[ Reads all workers whose records were not dropped.
 
-KEYS  1 workers by the last beat  2 workers' records
+KEYS  1 workers by last heartbeat  2 workers' records
 
-Returns  { now, then for each worker, longest silent first: id, last beat in ms, 'STARTED_AT JSON' } ]]
+Returns  { now, then for each worker, oldest heartbeat first: id, last heartbeat in ms, 'STARTED_AT JSON' } ]]
 --#include lib/time
 
 local reply = { whole(now_ms()) }

@@ -1,18 +1,18 @@
 #!lua flags=allow-oom
---[[ Puts jobs of one tenant back into the outbox whose delivery stands neither there nor in a queue.
+--[[ Requeues jobs of one tenant whose delivery is neither in the outbox nor in a queue: adds outbox entries for them.
 
 KEYS  1 counts  2 outbox  then the record of each job
-ARGV  1 events channel  2 tenant  then for each job, of which there are at most 100:
+ARGV  1 events channel  2 tenant  then for each job (at most 100):
       id  delivery number  '' for a queued job, or the generation of a claim whose worker is dead
 
 Returns  for each job, in their order:
-         { 'redelivered' }      it stands in the outbox under its next delivery number
-         { 'moved' }            it is no longer what the caller saw: nothing was changed
-         { 'broken', message }  what its record holds is not a job; the others are what they are
+         { 'redelivered' }      it is in the outbox under its next delivery number
+         { 'moved' }            its record has changed since the caller read it; nothing was done
+         { 'broken', message }  its record is damaged; the other jobs are not affected
 
-Atomic: delivery number and outbox entry of a job change together, and only while the record still has the status, delivery
-and generation that the caller saw. The next number makes the earlier delivery stale, should it stand in a queue after all.
-A claim that is taken away counts as a rescue, as when a queue hands a dead worker's delivery out again. ]]
+Atomic: a job's delivery number and outbox entry change together, and only if the record still has the status, delivery number
+and generation that the caller read. The new number makes the earlier delivery stale, in case it is in a queue after all.
+Clearing a claim counts as a rescue, as when a queue hands out a dead worker's delivery again. ]]
 --#include lib/time
 --#include lib/record
 

@@ -6,8 +6,8 @@ ARGV  1 lane id  2 descriptor (JSON)  3 most lanes  4 lanes channel  5 '1' if ac
 
 Returns  { 'known' } | { 'added' } | { 'too_many' }
 
-Works at the memory limit for a lane that is known, or that lines of an accepted batch need; how many there are is bounded. For
-new work an error that begins with OOM when the reserve for accepted work is touched. ]]
+Works at the memory limit for a lane that is known or that an accepted batch needs; the number of lanes is bounded. For new work
+it fails with an error that begins with OOM when the lane would use the reserve for accepted work. ]]
 --#include lib/memory
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return { 'known' } end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return { 'too_many' } end

@@ -11,8 +11,8 @@ Returns  for each job, in their order:
          { 'broken', message }  what its record holds is not a job; the others are what they are
 
 Atomic: each terminal record stands with its counts and indexes. The generation is the fence: a worker that was frozen
-past its lock and wakes up changes nothing. The blob of an answer stays on the list of loose blobs: its time there comes
-when the record's retention ends, so that nothing has to see that end; for a line, when commit-results has its result. ]]
+past its lock and wakes up changes nothing. The blob of an answer stays on the list of loose blobs and becomes due for removal
+when the record's retention ends, so that nothing has to notice that end. A line's blob becomes due in commit-results. ]]
 --#include lib/time
 --#include lib/pace
 --#include lib/record
@@ -21,7 +21,7 @@ local now = now_ms()
 local at = whole(now)
 local keys = { KEYS[2], KEYS[3] }
 local channel, tenant, retention_ms = ARGV[1], ARGV[2], ARGV[3]
--- Whoever has just read a record may still read the blob that it names.
+-- A reader that has just read the record must still find the blob.
 local BLOB_OUTLIVES_MS = 60000
 -- lane → results of this call
 local results = {}

@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
---[[ Puts on record what the log says of a lane, and tells what it said before.
+--[[ Records the reason that the log gives for a held-up lane, and returns the previous one.
 
 KEYS  1 logged
-ARGV  1 the reason that the lane stands still, or '' when it is called again  2 how long that is kept, in ms
+ARGV  1 why the lane is held up, or '' if it is not  2 how long the reason is kept, in ms
 
-Returns  what stood there, or '' for nothing: of the processes that see a change, the first finds the old one and logs ]]
+Returns  the previous reason, or '' for none
+
+Atomic: only the first process to record a change gets the previous reason, so only that process logs. ]]
 local keep_ms = assert(tonumber(ARGV[2]), 'swap-logged: ARGV[2] must be a number of ms')
 local before = redis.call('GET', KEYS[1]) or ''
 if ARGV[1] == '' then

@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
---[[ Lets one worker of the fleet try a paused or unreachable lane with a single call.
+--[[ Gives one worker of the fleet the right to try a paused or unreachable lane with a single call.
 
 KEYS  1 lane state
-ARGV  1 hold in ms: a worker that dies with the probe gives way after that
+ARGV  1 how long this worker holds the probe, in ms: after that another may take it
 
-Returns  1 taken | 0 neither paused by the provider nor unreachable, not due, or another worker's ]]
+Returns  1 taken | 0 not due, held by another worker, paused by an operator, or neither paused nor unreachable
+
+Atomic: two workers cannot both take it. ]]
 --#include lib/time
 
 local hold_ms = tonumber(ARGV[1])

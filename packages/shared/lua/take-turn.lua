@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---[[ Takes a chore for one worker, unless another has it.
+--[[ Gives a chore to one worker, unless another has it.
 
 KEYS  1 turn
 ARGV  1 worker id  2 for how long, in ms

@@ -3,7 +3,7 @@ import type { WaitingFor } from '@nightshift/shared/http';
 import type { BatchStore } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 
-/** A batch, and why it stands still at that moment. */
+/** A batch, and why it was waiting when it was read. */
 export interface ExplainedBatch {
   batch: Batch;
   waitingFor: WaitingFor | null;

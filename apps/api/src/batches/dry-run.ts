@@ -192,7 +192,7 @@ function finishOf({ runAtMs, quietHours }: Given, { minutes }: Pace, nowMs: numb
   return Math.max(nowMs, runAtMs ?? 0) + stretched * 60_000;
 }
 
-/** Less than this ago is how long a call takes, or what two clocks differ by. */
+/** A smaller difference may be the duration of the call, or clock skew. */
 const PAST_AFTER_MS = 60_000;
 
 function warnOfRunAt({ runAtMs }: Given, nowMs: number): BatchDryRun['warnings'] {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '@nightshift/shared/json';
 
-/** So that a file of any length takes some 100 MB at most; requests after it are compared with these only. */
+/** Bounds memory to about 100 MB for a file of any length. Later requests are compared only with these. */
 const MAX_KEPT = 1_000_000;
 const HASH_BYTES = 16;
 
-/** Counts requests whose body says the same as an earlier one's, whatever the order of its fields. */
+/** Counts requests whose body equals an earlier one, regardless of the order of its fields. */
 export function createDuplicateCount(maxKept = MAX_KEPT) {
   const seen = new Set<string>();
   let count = 0;

@@ -4,23 +4,23 @@ import { OUTPUT_BEFORE_ANY } from '@nightshift/shared/tokens';
 import type { OutputGroup } from './estimate-input.ts';
 import { countOf } from './words.ts';
 
-/** Fewer answers say more of themselves than of the next. */
+/** Fewer answers are not a usable sample. */
 const FEWEST_ANSWERS = 5;
 
 export type OutputBasis = BatchDryRun['estimate']['output_basis'];
 
-/** Output tokens of the requests of one model. */
+/** Estimated output tokens of one model's requests. */
 export interface OutputEstimate {
   likely: number;
-  /** The limit of each request that sets one, and what is likely of the others. */
+  /** The limits of requests that set one, plus the likely output of the others. */
   bounded: number;
-  /** Null where a request sets no limit. */
+  /** The sum of all limits; null if a request sets none. */
   atMost: number | null;
   unlimitedRequests: number;
   basis: OutputBasis;
 }
 
-/** @param lengths of earlier answers of the lane at this endpoint; null where there are none */
+/** @param lengths of the lane's earlier answers at this endpoint; null if there are none */
 export function estimateOutput(
   outputs: readonly OutputGroup[],
   lengths: AnswerLengths | null,
@@ -68,7 +68,7 @@ function assumption(outputs: readonly Pick<OutputGroup, 'limit'>[]): string {
   return `assumes ${OUTPUT_BEFORE_ANY} tokens an answer${bound}`;
 }
 
-/** The basis of a whole batch, from those of its models. */
+/** Combines the bases of a batch's models. */
 export function joinBases(
   models: readonly { basis: OutputBasis; unlimitedRequests: number }[],
 ): OutputBasis {
@@ -86,5 +86,5 @@ export function joinBases(
   );
   if (learned.length === 0) return { source: 'assumed', answers, message: assumed };
   const some = `${countOf(learned.length, 'model')} ${lesson(answers)}`;
-  return { source: 'mixed', answers, message: `${some}; of the others it ${assumed}` };
+  return { source: 'mixed', answers, message: `${some}; for the others it ${assumed}` };
 }

@@ -2,12 +2,12 @@ import type { BatchDryRun } from '@nightshift/shared/http';
 import type { LaneHistory, LaneLimits, LaneStanding } from '@nightshift/shared/lane';
 import { countOf, numberText, spanText } from './words.ts';
 
-/** A rate that was reached longer ago says nothing of tonight. */
+/** A throughput measured longer ago is not used. */
 const RATE_LIFE_MS = 7 * 86_400_000;
 
 type FinishBasis = BatchDryRun['estimate']['finish_basis'];
 
-/** How long a lane will take for the requests of one model; null when it cannot be told, and then `basis` says why. */
+/** Estimated time of one model's requests; null if there is no estimate, and `basis` then says why. */
 export interface Pace {
   minutes: number | null;
   basis: FinishBasis;
@@ -17,7 +17,7 @@ export interface PaceFacts {
   model: string;
   provider: string;
   requests: number;
-  /** Input and likely output of all of them. */
+  /** Input and likely output tokens of all requests. */
   tokens: number;
   limits: LaneLimits;
   reached: LaneHistory['reached'];
@@ -25,13 +25,13 @@ export interface PaceFacts {
   nowMs: number;
 }
 
-/** By the rate that the lane reached lately, unless its limits are lower now; else by its limits. */
+/** Uses the lane's recent throughput, unless its limits are lower now; else its limits. */
 export function estimatePace(facts: PaceFacts): Pace {
   const { model, provider, requests, reached, standing, nowMs } = facts;
   if (standing.state === 'paused' || standing.state === 'unreachable') {
     const next =
       standing.untilMs === null ? '' : `; next try in ${spanText(standing.untilMs - nowMs)}`;
-    const message = `${model} at ${provider} stands still: ${standing.message}${next}`;
+    const message = `${model} at ${provider} is ${standing.state}: ${standing.message}${next}`;
     return { minutes: null, basis: { source: 'standing_still', message } };
   }
   const byLimits = minutesAtLimits(facts);
@@ -39,14 +39,14 @@ export function estimatePace(facts: PaceFacts): Pace {
   const byRate = isFresh ? requests / (reached.perSecond * 60) : null;
   if (isFresh && byRate !== null && byRate >= (byLimits ?? 0)) {
     const rate = `${numberText(reached.perSecond * 60)} results a minute`;
-    const message = `at ${rate}, which ${model} reached over ${spanText(reached.busyMs)} of work, ${spanText(nowMs - reached.atMs)} ago`;
+    const message = `at ${rate}, measured for ${model} over ${spanText(reached.busyMs)} of work, ${spanText(nowMs - reached.atMs)} ago`;
     return { minutes: byRate, basis: { source: 'reached', message } };
   }
   if (byLimits !== null) {
     const message = `at the limits of ${model}: ${limitsText(facts.limits)} a minute`;
     return { minutes: byLimits, basis: { source: 'limits', message } };
   }
-  const message = `no limit of ${model} is known, and no rate was measured lately`;
+  const message = `no limit of ${model} is known, and no throughput was measured recently`;
   return { minutes: null, basis: { source: 'unknown', message } };
 }
 
@@ -66,13 +66,14 @@ function limitsText({ requestsPerMinute, tokensPerMinute }: LaneLimits): string 
   ].join(' and ');
 }
 
-/** Lanes work side by side: the slowest one counts, and one of which nothing can be told is enough to tell nothing. */
+/** Lanes run in parallel, so the slowest one counts. If one has no estimate, the batch has none. */
 export function joinPaces(paces: readonly Pace[]): Pace {
   for (const source of ['standing_still', 'unknown'] as const) {
     const such = paces.filter(({ basis }) => basis.source === source);
     const [first] = such;
     if (first === undefined) continue;
-    const others = such.length > 1 ? `, and so for ${countOf(such.length - 1, 'other model')}` : '';
+    const others =
+      such.length > 1 ? `, and likewise for ${countOf(such.length - 1, 'other model')}` : '';
     return { minutes: null, basis: { source, message: `${first.basis.message}${others}` } };
   }
   const [slowest] = paces.toSorted((a, b) => (b.minutes ?? 0) - (a.minutes ?? 0));

@@ -11,12 +11,12 @@ import { batchWait, laneWait, limitWait, linesWait, type Wait } from '@nightshif
 import { laneWords } from '../present-job.ts';
 import type { BatchContext } from './batch-context.ts';
 
-/** A batch as its readers get it, with the reason why it stands still if it does. */
+/** A batch as the API returns it, with the reason if it is waiting. */
 export async function showBatch(context: BatchContext, batch: Batch): Promise<BatchView> {
   return presentBatch(batch, await explainBatch(context, batch));
 }
 
-/** Null also when Redis does not tell: what was read or promised is answered without. */
+/** Null also if Redis fails: the answer is then sent without a reason. */
 export async function explainBatch(
   context: BatchContext,
   batch: Batch,
@@ -49,7 +49,7 @@ async function waitOf(context: BatchContext, batch: Batch): Promise<Wait | null>
   );
 }
 
-/** Before its first line is fed a batch of one model waits for the lane of that model. */
+/** Before its first line is fed, a batch with a single model waits for that model's lane. */
 function linesOr(lines: OpenLines, { configuration }: BatchContext, batch: Batch): OpenLines {
   const { counts, model } = batch;
   const isOpen = counts.completed + counts.failed < counts.total;

@@ -7,10 +7,10 @@ import type { BatchContext } from './batch-context.ts';
 type Warning = BatchDryRun['warnings'][number];
 
 const MAX_WARNINGS = 20;
-/** A lane is there as soon as a job asks for its model, also one that was misspelt: so many are looked at more closely. */
+/** A job creates a lane even for a misspelled model, so only names with an answer are suggested. Reads the history of this many. */
 const MAX_LOOKED_AT = 20;
 
-/** Warns of models that have no price, no route of their own, and no earlier answer: probably they are misspelt. */
+/** Warns about models without a price, a route of their own or an earlier answer: they are probably misspelled. */
 export async function warnOfModels(
   context: Pick<BatchContext, 'configuration' | 'lanes'>,
   models: readonly { model: string; isAnswered: boolean }[],
@@ -38,7 +38,7 @@ export async function warnOfModels(
   );
 }
 
-/** Models like this one whose lane had an answer. */
+/** Similar model names whose lane has had an answer. */
 async function answeredNames(
   { lanes }: Pick<BatchContext, 'lanes'>,
   model: string,
@@ -56,7 +56,7 @@ async function answeredNames(
   return names.flat();
 }
 
-/** The name that is probably meant: a third of the letters may be wrong. Null when none is so near. */
+/** The name that was probably meant: up to a third of its letters may differ. Null if none is that near. */
 export function nearestModel(model: string, names: readonly string[]): string | null {
   const maxDistance = Math.max(1, Math.min(4, Math.floor(model.length / 3)));
   return closestMatch(model, names, { maxDistance }) ?? null;

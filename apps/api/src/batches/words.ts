@@ -3,14 +3,14 @@ export function countOf(count: number, what: string): string {
   return `${numberText(count)} ${what}${count === 1 ? '' : 's'}`;
 }
 
-/** `0.25`, `8.4`, `1,204`: as many digits as say something. */
+/** `0.25`, `8.4`, `1,204`: only significant digits. */
 export function numberText(value: number): string {
   return value.toLocaleString('en-US', {
     maximumFractionDigits: value < 1 ? 2 : value < 10 ? 1 : 0,
   });
 }
 
-/** `40 s`, `12 min`, `3 h`, `2 days`: about how long. */
+/** An approximate duration: `40 s`, `12 min`, `3 h`, `2 days`. */
 export function spanText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;

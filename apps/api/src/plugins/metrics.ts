@@ -122,7 +122,7 @@ function redisGauges(registry: Registry, context: Context): () => Promise<void> 
   };
 }
 
-/** Workers, and what stands still and why. A scrape that Redis does not answer leaves them out. */
+/** Workers, and waiting work by reason. A scrape omits them when Redis does not answer. */
 function standingGauges(
   registry: Registry,
   context: Context,
@@ -131,23 +131,23 @@ function standingGauges(
   const registers = [registry];
   const workers = new Gauge({
     name: 'nightshift_workers',
-    help: 'Worker processes by state; silent ones were not heard of for 12 s.',
+    help: 'Worker processes by state; silent: no heartbeat for 12 s.',
     labelNames: ['state'],
     registers,
   });
   const slots = new Gauge({
     name: 'nightshift_worker_slots',
-    help: 'Slots of the workers that are alive.',
+    help: 'Slots of alive workers.',
     registers,
   });
   const slotsUsed = new Gauge({
     name: 'nightshift_worker_slots_used',
-    help: 'Of these, how many are in use.',
+    help: 'Slots in use on alive workers.',
     registers,
   });
   const waiting = new Gauge({
     name: 'nightshift_waiting',
-    help: 'What stands still, by why: batches, lanes, and deliveries in the queues of such lanes.',
+    help: 'Waiting work by reason: batches, lanes, and deliveries in the queues of such lanes.',
     labelNames: ['object', 'reason'],
     registers,
   });
@@ -166,7 +166,7 @@ function standingGauges(
       const alive = aliveWorkers(fleet);
       slots.set(alive.reduce((sum, worker) => sum + worker.slots, 0));
       slotsUsed.set(alive.reduce((sum, worker) => sum + worker.slotsUsed, 0));
-      // An alert must find the series before the first thing stands still.
+      // An alert needs the series to exist before anything waits.
       for (const reason of waitReasons) waiting.set({ object: 'batch', reason }, 0);
       for (const reason of laneReasons) {
         for (const object of ['lane', 'delivery']) waiting.set({ object, reason }, 0);

@@ -13,7 +13,7 @@ const schema = {
   tags: ['batches'],
   summary: "Follow a batch's progress",
   description:
-    'Server-sent events, at most one a second: `batch.STATUS` when the status is new, `batch.progressed` when counts are, or what it waits for; `data` holds the whole batch. Ends after the batch is settled. Who reconnects gets what the batch is by then.',
+    'Server-sent events, at most one a second: `batch.STATUS` when the status changes, `batch.progressed` when the counts or the reason to wait change; `data` holds the whole batch. Ends after the batch is settled. Who reconnects gets what the batch is by then.',
   params: batchParamsSchema,
   headers: z.object({
     'last-event-id': z.string().optional().describe('the event that was seen last'),

@@ -59,7 +59,7 @@ const deleteSchema = {
   tags: ['jobs'],
   summary: 'Delete a settled job',
   description:
-    'Frees what the job takes in Redis and in the blob store at once. Its `Idempotency-Key` makes a new job from then on.',
+    'Removes the job and its answer from Redis and the blob store at once. Its `Idempotency-Key` can then create a new job.',
   params: jobParamsSchema,
   body: noBodySchema,
   response: {

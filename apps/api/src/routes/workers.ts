@@ -8,7 +8,7 @@ const schema = {
   tags: ['workers'],
   summary: 'List worker processes',
   description:
-    'Every worker tells of itself every 5 s. One that was not heard of for 12 s is `silent`, and leaves the list after ten minutes; one that stopped by itself leaves it at once.',
+    'Every worker sends a heartbeat every 5 s. After 12 s without one it is `silent`, and after ten minutes it leaves the list. A worker that stops cleanly leaves it at once.',
   response: { 200: answer('All workers', workerListSchema), ...errorAnswers(...onRedis) },
 };
 

@@ -227,7 +227,7 @@ describe('paths and methods', () => {
       (await api.app.inject({ method: 'PATCH', url })).headers.allow;
     expect(await allow('/v1/jobs')).toBe('GET, HEAD, POST');
     expect(await allow('/v1/jobs/job_1/cancel')).toBe('POST');
-    expect(await allow('/v1/jobs/job_1?x=1')).toBe('GET, HEAD');
+    expect(await allow('/v1/jobs/job_1?x=1')).toBe('DELETE, GET, HEAD');
   });
 
   it('does not read a body that was sent to nowhere', async () => {

@@ -50,7 +50,7 @@ describe('POST /v1/jobs/ID/cancel', () => {
 describe('DELETE /v1/jobs/ID', () => {
   const remove = async (id: string) => api.app.inject({ method: 'DELETE', url: `/v1/jobs/${id}` });
 
-  it('removes a settled job with all that it took, and is 404 from then on', async () => {
+  it('removes a settled job and everything it stored, and then answers 404', async () => {
     const { id: other } = await api.submit();
     await api.complete(other);
     const before = await api.allKeys();

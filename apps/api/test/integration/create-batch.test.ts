@@ -436,7 +436,7 @@ describe('dry_run', () => {
   const ofModels = (...models: string[]): string =>
     models.map((model, n) => inputLine(`${n}`, { model })).join('\n');
 
-  it('learns output from earlier answers, and says so; without them it says what it assumes', async () => {
+  it('estimates output from earlier answers, else from an assumption, and says which', async () => {
     await answered('gpt-4o', 80);
     const learned = await dry({ input_file_id: await api.upload(ofModels('gpt-4o', 'gpt-4o')) });
     expect(learned.estimate).toMatchObject({
@@ -454,14 +454,14 @@ describe('dry_run', () => {
     });
   });
 
-  it('tells the end from the rate that was reached, and no end while a lane stands still', async () => {
+  it('estimates the end from the throughput, and none while a lane is paused', async () => {
     const id = await api.upload(ofModels(...Array.from({ length: 120 }, () => 'm-reached')));
     const lane = api.keys.lane(laneIdOf('m-reached'));
     await api.redis.hset(lane.history, 'reached', `60 6 ${Date.now() - 3_600_000}`);
     const moving = await dry({ input_file_id: id });
     expect(moving.estimate['finish_basis']).toEqual({
       source: 'reached',
-      message: 'at 60 results a minute, which m-reached reached over 1 min of work, 1 h ago',
+      message: 'at 60 results a minute, measured for m-reached over 1 min of work, 1 h ago',
     });
     expect(Number(moving.estimate['finishes_at']) - Date.now() / 1000).toBeGreaterThan(110);
     await api.lanes.pauseForProvider(laneIdOf('m-reached'), 'unauthorized', 'wrong key', false);
@@ -470,14 +470,14 @@ describe('dry_run', () => {
     // The API knows the state of a lane as it was a moment ago.
     await eventually(async () => (await basis())['source'] === 'standing_still');
     expect((await basis())['message']).toMatch(
-      /^m-reached at default stands still: wrong key; next try in \d s$/,
+      /^m-reached at default is paused: wrong key; next try in \d s$/,
     );
     expect((await dry({ input_file_id: id })).estimate).toMatchObject({
       ...{ finishes_at: null, in_time: null },
     });
   });
 
-  it('warns of a model that nothing knows, with the nearest name, and of a run_at that is over', async () => {
+  it('warns about an unknown model, with the nearest name, and about a run_at in the past', async () => {
     await answered('my-own-model', 5);
     const id = await api.upload(
       ofModels('gpt-4o-mimi', 'my-own-modle', 'my-own-model', 'gpt-4o-2024-08-06', 'zzz'),

@@ -104,7 +104,7 @@ describe('/docs and /', () => {
   });
 });
 
-it('the page shows batches, workers, lanes and jobs, and what it is told as text alone', async () => {
+it('the page shows batches, workers, lanes and jobs, and renders foreign content as plain text', async () => {
   const { body } = await api.get('/');
   for (const path of ['/v1/batches?limit=10', '/v1/workers', '/v1/lanes', '/v1/jobs?limit=25']) {
     expect(body).toContain(`read('${path}')`);

@@ -55,7 +55,7 @@ const queued = (count: number, laneId = lane.id) => ({
 });
 
 describe('GET /v1/workers', () => {
-  it('lists them as the store has them', async () => {
+  it('lists them as stored', async () => {
     const store = createWorkerStore({ run: loadScripts(api.redis), keys: api.keys });
     const own = await createBatchApi(inject('redisUrl'), { workers: store });
     const { id, host, pid, version, slots } = idleWorker();
@@ -76,7 +76,7 @@ describe('GET /v1/workers', () => {
 });
 
 describe('waiting_for', () => {
-  it('of a batch, in every answer that shows one: no worker, also before its input was read', async () => {
+  it('of a batch, in every answer that shows one: no worker, even before its input was read', async () => {
     fleet = [];
     const created = await api.create({ input_file_id: await api.upload(inputFile(2)) });
     const noWorker = {
@@ -98,7 +98,7 @@ describe('waiting_for', () => {
     expect(await waitOf(`/v1/batches/${created.id}`)).toBeNull();
   });
 
-  it('of a batch: its lines’ lanes, storage, slots, and nothing while it moves', async () => {
+  it('of a batch: its lines’ lanes, storage, slots, and null while it progresses', async () => {
     const url = `/v1/batches/${await inProgress()}`;
     const id = url.split('/').at(-1) ?? '';
     expect(await waitOf(url)).toBeNull();
@@ -153,7 +153,7 @@ describe('waiting_for', () => {
     );
   });
 
-  it('of a job: no worker, no slot, paused by a person', async () => {
+  it('of a job: no worker, no slot, paused by an operator', async () => {
     fleet = [];
     const { id } = await api.submit();
     const url = `/v1/jobs/${id}`;
@@ -166,7 +166,7 @@ describe('waiting_for', () => {
     await becomes(url, 'paused');
   });
 
-  it('keeps what the provider said of one tenant’s request from the others', async () => {
+  it('hides the provider’s message about one tenant’s request from the others', async () => {
     const own = await createBatchApi(inject('redisUrl'), {
       workers,
       apiKeys: 'a:key-of-a,b:key-of-b',
@@ -192,14 +192,14 @@ describe('waiting_for', () => {
     await own.close();
   });
 
-  it('is left out when Redis does not tell; the batch is answered all the same', async () => {
+  it('is left out when Redis fails; the batch is returned all the same', async () => {
     isAnswering = false;
     const created = await api.create({ input_file_id: await api.upload(inputFile(2)) });
     expect(created).toMatchObject({ status: 'validating', waiting_for: null });
   });
 });
 
-it('events tell when a batch begins to stand still, why, and when that ends', async () => {
+it('events report when a batch starts waiting, why, and when that ends', async () => {
   const id = await inProgress();
   api.batches.place(id, queued(10));
   const base = await api.listen();
@@ -225,7 +225,7 @@ it('events tell when a batch begins to stand still, why, and when that ends', as
   expect(waits()).toEqual([null, 'no_worker', null, null]);
 });
 
-it('metrics count workers, slots, and what stands still by why', async () => {
+it('metrics count workers, slots, and waiting work by reason', async () => {
   fleet = [
     idleWorker({ slotsUsed: 5 }),
     idleWorker({ id: 'worker_2', slots: 8, slotsUsed: 8 }),
@@ -252,7 +252,7 @@ it('metrics count workers, slots, and what stands still by why', async () => {
   }
 });
 
-it('logs once that no worker is alive while work is open, and once when one is', async () => {
+it('logs once when work is open and no worker is alive, and once when one is alive again', async () => {
   const lines: string[] = [];
   const logger = {
     warn: (...said: unknown[]) => lines.push(String(said.at(-1))),

@@ -28,7 +28,7 @@ describe('output tokens', () => {
     });
   });
 
-  test('are assumed where there are too few answers', () => {
+  test('are assumed if there are too few answers', () => {
     for (const lengths of [null, lengthsOf(4, 150)]) {
       expect(estimateOutput([open, limited], lengths)).toEqual({
         likely: 10 * 500 + 10 * 100,
@@ -48,12 +48,12 @@ describe('output tokens', () => {
     });
   });
 
-  test('are none where nothing is generated', () => {
+  test('are zero if nothing is generated', () => {
     const none = estimateOutput([{ limit: 0, choices: 1, requests: 3 }], lengthsOf(9, 0));
     expect(none).toMatchObject({ likely: 0, bounded: 0, atMost: 0, basis: { source: 'none' } });
   });
 
-  test('likely is never above what requests allow, and there is a bound exactly if all set one', () => {
+  test('the likely number never exceeds the limits, and there is a maximum only if all requests set a limit', () => {
     const group = fc.record({
       limit: fc.option(fc.integer({ min: 0, max: 100_000 })),
       choices: fc.integer({ min: 1, max: 8 }),
@@ -71,7 +71,7 @@ describe('output tokens', () => {
     );
   });
 
-  test('of several models say what is learned and what is assumed', () => {
+  test('of several models name what is learned and what is assumed', () => {
     const learned = estimateOutput([open], lengthsOf(30, 10));
     const assumed = estimateOutput([open], null);
     const none = estimateOutput([{ limit: 0, choices: 1, requests: 1 }], null);
@@ -81,7 +81,7 @@ describe('output tokens', () => {
     expect(joinBases([learned, assumed])).toEqual({
       ...{ source: 'mixed', answers: 30 },
       message:
-        '1 model learned from 30 earlier answers; of the others it assumes 500 tokens an answer; `--max-tokens`, or its field in each body, bounds it',
+        '1 model learned from 30 earlier answers; for the others it assumes 500 tokens an answer; `--max-tokens`, or its field in each body, bounds it',
     });
   });
 });
@@ -100,17 +100,17 @@ describe('the end', () => {
   const reached = { perSecond: 2, busyMs: 540_000, atMs: NOW - 7_200_000 };
   const limits = { ...noLimits, requestsPerMinute: 1000, tokensPerMinute: 100_000 };
 
-  test('comes from the rate that was reached lately', () => {
+  test('comes from the recent throughput', () => {
     expect(estimatePace(facts({ reached, limits }))).toEqual({
       minutes: 5,
       basis: {
         source: 'reached',
-        message: 'at 120 results a minute, which m reached over 9 min of work, 2 h ago',
+        message: 'at 120 results a minute, measured for m over 9 min of work, 2 h ago',
       },
     });
   });
 
-  test('else from the limits, also where they are lower now than that rate', () => {
+  test('else from the limits, also when they are now lower than the throughput', () => {
     const low = { ...limits, requestsPerMinute: 60 };
     const message = 'at the limits of m: 60 requests and 100,000 tokens a minute';
     for (const of of [null, reached]) {
@@ -120,14 +120,14 @@ describe('the end', () => {
     }
   });
 
-  test('else cannot be told, and says so', () => {
+  test('else is unknown, and says so', () => {
     const old = { ...reached, atMs: NOW - 8 * 86_400_000 };
     for (const of of [null, old, { ...reached, perSecond: 0 }]) {
       expect(estimatePace(facts({ reached: of }))).toEqual({
         minutes: null,
         basis: {
           source: 'unknown',
-          message: 'no limit of m is known, and no rate was measured lately',
+          message: 'no limit of m is known, and no throughput was measured recently',
         },
       });
     }
@@ -136,19 +136,19 @@ describe('the end', () => {
   test.each<[LaneStanding, string]>([
     [
       { state: 'paused', reason: 'operator', message: 'paused by an operator', untilMs: null },
-      'm at p stands still: paused by an operator',
+      'm at p is paused: paused by an operator',
     ],
     [
       { state: 'unreachable', message: 'refused', failures: 9, sinceMs: 1, untilMs: NOW + 40_000 },
-      'm at p stands still: refused; next try in 40 s',
+      'm at p is unreachable: refused; next try in 40 s',
     ],
-  ])('is not told while a lane stands still: %j', (standing, message) => {
+  ])('is not estimated while a lane is paused or unreachable: %j', (standing, message) => {
     expect(estimatePace(facts({ reached, limits, standing }))).toEqual({
       ...{ minutes: null, basis: { source: 'standing_still', message } },
     });
   });
 
-  test('of several lanes is that of the slowest, if all can be told', () => {
+  test('of several lanes is that of the slowest, if all have an estimate', () => {
     const fast = estimatePace(facts({ limits }));
     const slow = estimatePace(facts({ reached }));
     const unknown = estimatePace(facts());
@@ -160,7 +160,7 @@ describe('the end', () => {
       minutes: null,
       basis: {
         source: 'standing_still',
-        message: 'm at p stands still: no; next try in 0 s, and so for 1 other model',
+        message: 'm at p is unreachable: no; next try in 0 s, and likewise for 1 other model',
       },
     });
     expect(joinPaces([])).toMatchObject({ minutes: null, basis: { source: 'unknown' } });
@@ -168,7 +168,7 @@ describe('the end', () => {
 });
 
 describe('duplicates', () => {
-  test('are bodies that say the same as an earlier one', () => {
+  test('are bodies with the same content as an earlier one', () => {
     const count = createDuplicateCount();
     count.add({ model: 'm', input: ['a', 1] });
     count.add({ input: ['a', 1], model: 'm' });
@@ -177,7 +177,7 @@ describe('duplicates', () => {
     expect(count.count).toBe(2);
   });
 
-  test('are as many as a set of the bodies leaves out', () => {
+  test('are the bodies that a set would drop', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ model: fc.constantFrom('a', 'b'), n: fc.nat(5) })),
@@ -191,7 +191,7 @@ describe('duplicates', () => {
     );
   });
 
-  test('of more than it keeps are counted against those that it keeps', () => {
+  test('beyond the limit are compared only with the kept bodies', () => {
     const count = createDuplicateCount(2);
     for (const body of [1, 2, 3, 3, 1, 2]) count.add(body);
     expect(count.count).toBe(2);
@@ -208,7 +208,7 @@ test.each([
   expect(nearestModel(model, ['gpt-4o', 'gpt-4o-mini', 'gpt-5'])).toBe(nearest);
 });
 
-test('figures in sentences', () => {
+test('numbers in messages', () => {
   expect([countOf(1, 'answer'), countOf(1204, 'answer')]).toEqual(['1 answer', '1,204 answers']);
   expect([0.254, 8.44, 11.4, 1203.6].map(numberText)).toEqual(['0.25', '8.4', '11', '1,204']);
   expect([-5, 59_000, 61_000, 7_200_000, 3 * 86_400_000].map(spanText)).toEqual([

@@ -3,18 +3,18 @@ import { count } from './format.ts';
 
 /** What to do about the requests of a batch that failed. */
 export interface Advice {
-  /** Codes of those that may succeed when they are sent again as they are. */
+  /** Codes of failures that may succeed if the request is sent again unchanged. */
   retryCodes: string[];
-  /** How many of them there are, and how many failures there are. */
+  /** Number of these failures, and of all failures. */
   retryable: number;
   failed: number;
-  /** What to change about the others, a sentence each. */
+  /** What to change in the other requests, one message for each cause. */
   changes: string[];
 }
 
-/** Answers that say nothing about the request itself; the outcomes that the workers try again, too. */
+/** Statuses below 500 that the workers retry, since they say nothing about the request itself. */
 const TRANSIENT = new Set([408, 409, 424, 425, 429, 498, 499]);
-/** Errors of ours under which the same request was never answered, or not in time. */
+/** Nightshift's own error codes for requests that were never answered, or not in time. */
 const UNANSWERED = new Set([
   'batch_expired',
   'batch_cancelled',
@@ -45,19 +45,19 @@ export function adviceOn(groups: readonly Group[]): Advice {
   };
 }
 
-/** What must change before such a request can succeed; null when nothing must. */
+/** What must change before such a request can succeed; null if nothing must. */
 function changeOf({ code, status_code: status, message }: Group): string | null {
   if (code === 'model_not_found') {
-    return 'no provider serves their model. Change the model in the input, or its route in NIGHTSHIFT_CONFIG, and submit them anew.';
+    return 'no provider serves their model. Change the model in the input, or its route in NIGHTSHIFT_CONFIG, and submit them again.';
   }
   if (code === 'worker_lost') {
-    return 'several workers died while they ran. Find out why (memory, most often) before you submit them anew.';
+    return 'several workers died while running them. Find the cause (usually memory) before you submit them again.';
   }
   if (/context_length|too large|too long|maximum context/i.test(`${code} ${message}`)) {
-    return 'they are larger than the model takes. Shorten them, or choose another model, and submit them anew.';
+    return 'they are larger than the model takes. Shorten them, or choose another model, and submit them again.';
   }
   if (/content_(policy|filter)|moderation|flagged/i.test(`${code} ${message}`)) {
-    return 'the provider refuses their content. Change it and submit them anew.';
+    return 'the provider refuses their content. Change it and submit them again.';
   }
   if (status === null) {
     return UNANSWERED.has(code) ? null : CHANGE_REQUEST;
@@ -66,4 +66,4 @@ function changeOf({ code, status_code: status, message }: Group): string | null 
 }
 
 const CHANGE_REQUEST =
-  'the answer is about the request itself. Change what it names in the input, and submit them anew.';
+  'the provider rejected the request itself. Correct what the error names in the input, and submit them again.';

@@ -25,7 +25,7 @@ export const batchOptions: OptionTable = {
   'run-at': {
     value: 'TIME',
     about:
-      'no request is called before: 22:00, 2026-11-22T02:00 or unix seconds; in the past it means now',
+      'no request is called before: 22:00, 2026-11-22T02:00 or unix seconds; a time in the past means now',
   },
   'quiet-hours': {
     value: 'FROM-TO',
@@ -62,12 +62,12 @@ export function readBatchFields(line: CommandLine, nowMs: number): BatchFields {
   };
 }
 
-/** A minute off is a clock's fault or the time that the command took. */
+/** A smaller difference may be clock skew, or the time that the command took. */
 const LATE_MS = 60_000;
 
 /**
- * What to say when `--run-at` is over already. It is not refused: the same command, given again after its time, takes up the batch
- * that it has submitted.
+ * The notice for a `--run-at` in the past. It is not refused: the same command, run again after that time, must resume the batch
+ * that it submitted.
  */
 export function lateStart(fields: BatchFields, nowMs: number): string | null {
   const { run_at: runAt } = fields;

@@ -50,7 +50,7 @@ export interface BulkClient {
     idempotencyKey: string,
   ): Promise<string>;
   removeFile(id: string): Promise<void>;
-  /** The first bytes of a file, as many as a byte-order mark has; null when it is gone. */
+  /** The first three bytes of a file, the length of a byte-order mark; null if the file is gone. */
   fileStart(id: string): Promise<Uint8Array | null>;
   create(fields: BatchFields, idempotencyKey: string): Promise<Accepted>;
   dryRun(fields: BatchFields): Promise<BatchDryRun>;
@@ -58,7 +58,7 @@ export interface BulkClient {
   /** A page, newest first. */
   batches(limit: number, after: string | null): Promise<BatchPageView>;
   lanes(): Promise<LaneView[]>;
-  /** Null when the API is too old to tell. */
+  /** Null if the API is too old to list workers. */
   workers(): Promise<WorkerView[] | null>;
   changeBatch(id: string, verb: 'pause' | 'resume'): Promise<BatchView>;
   changeLane(id: string, verb: 'pause' | 'resume'): Promise<LaneView>;
@@ -109,7 +109,7 @@ export function createBulkClient({ url, apiKey }: Server, signal: AbortSignal): 
         return new Uint8Array(await content.arrayBuffer());
       } catch (error) {
         const { status } = error as { status?: unknown };
-        // It was deleted, or it is empty.
+        // The file was deleted, or is empty.
         if (status === 404 || status === 416) return null;
         throw error;
       }

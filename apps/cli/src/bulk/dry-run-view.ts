@@ -68,6 +68,8 @@ function endText(estimate: BatchDryRun['estimate'], nowMs: number): string {
   const { finishes_at: end, in_time: inTime, finish_basis: basis, expires_at: expires } = estimate;
   if (end === null) return `unknown: ${basis.message}`;
   const late =
-    inTime === false ? `; the window ends before, at ${clockTime(expires * 1000, nowMs)}` : '';
+    inTime === false
+      ? `; the completion window ends first, at ${clockTime(expires * 1000, nowMs)}`
+      : '';
   return `about ${clockTime(end * 1000, nowMs)}, ${basis.message}${late}`;
 }

@@ -3,16 +3,16 @@ import { CommandError } from './exit-codes.ts';
 
 interface LaneTarget {
   id: string;
-  /** For people. */
+  /** For display. */
   name: string;
 }
 
-/** Whether a word can only be an id: then the lanes need not be read. */
+/** Whether a word is a batch id, so that the lanes need not be read. */
 export const isBatchId = (word: string): boolean => word.startsWith('batch_');
 
 /**
- * The lane that a word means: its id, its model, or `PROVIDER/MODEL` where several providers serve the model.
- * @throws CommandError when it is none or several
+ * The lane that a word names: its id, its model, or `PROVIDER/MODEL` where several providers serve the model.
+ * @throws CommandError if it names none, or several
  */
 export function laneTarget(word: string, lanes: readonly LaneView[]): LaneTarget {
   const nameOf = ({ provider, model }: LaneView): string => `${model} at ${provider}`;

@@ -74,14 +74,14 @@ async function tellFailures(
   for (const change of changes) say(change);
   if (retryable === 0) return;
   const command = retryCommand(session, id, output);
-  if (retryable === failed) say(`Do only these again: ${command}`);
+  if (retryable === failed) say(`Retry only these: ${command}`);
   else {
     const codes = retryCodes.map((code) => `--error-code ${shellWord(code)}`).join(' ');
-    say(`Do the other ${count(retryable)} again: ${command} ${codes}`);
+    say(`Retry the other ${count(retryable)}: ${command} ${codes}`);
   }
 }
 
-/** With the same output, which is then replaced by one that holds what succeeded before and the results of the retry. */
+/** Keeps the output name: `retry` replaces the file with one that holds the earlier successes and the results of the retry. */
 function retryCommand({ self, line }: Session, id: string, output: Output | null): string {
   const command = commandFor(self, ['retry', id], line, rowsOf(output));
   const isFile = output !== null && output.target.name !== '-';

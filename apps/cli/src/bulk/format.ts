@@ -22,7 +22,7 @@ export function money(usd: number): string {
   return `$${usd.toFixed(Math.max(2, digits))}`;
 }
 
-/** Decimal, with three digits: `812 B`, `64.0 MB`, `1.20 TB`. */
+/** Decimal units, three significant digits: `812 B`, `64.0 MB`, `1.20 TB`. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = value < 1 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));

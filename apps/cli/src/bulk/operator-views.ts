@@ -1,7 +1,7 @@
 import { batchSchema } from '@nightshift/shared/http';
 import { z } from 'zod';
 
-/** Why something stands still. A reason that this command does not know yet is shown as it is. */
+/** Why work is waiting. A reason that this command does not know is shown as it is. */
 const waitingForSchema = z.object({
   reason: z.string(),
   message: z.string(),
@@ -9,7 +9,7 @@ const waitingForSchema = z.object({
 });
 export type WaitingView = z.infer<typeof waitingForSchema>;
 
-/** A batch as it is listed; an older API does not tell what it waits for. */
+/** A listed batch. An older API does not return `waiting_for`. */
 const listedBatchSchema = batchSchema.extend({ waiting_for: waitingForSchema.nullish() });
 export type ListedBatch = z.infer<typeof listedBatchSchema>;
 
@@ -33,7 +33,7 @@ const workerSchema = z.object({
   state: z.enum(['alive', 'silent', 'stopping']),
   slots: z.number(),
   slots_used: z.number(),
-  /** How many, or which. */
+  /** Their number, or a list. */
   lanes: z.union([z.number(), z.array(z.unknown())]),
 });
 export type WorkerView = z.infer<typeof workerSchema>;

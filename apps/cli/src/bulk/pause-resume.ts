@@ -5,12 +5,12 @@ import { bulkCommand, type Session } from './session.ts';
 
 const about = {
   pause:
-    'Pauses batches or lanes: no new call starts until they are resumed, what is in flight comes back. The completion window of a batch goes on.',
+    'Pauses batches or lanes: no new call starts until they are resumed, and calls in flight finish. The completion window of a batch keeps running.',
   resume:
-    'Resumes batches or lanes that were paused. A lane that the provider paused, or that was found unreachable, is tried again at once.',
+    'Resumes batches or lanes that were paused. A lane that is unreachable, or that the provider paused, is tried again at once.',
 };
 
-/** The commands `pause` and `resume`, which differ in a word. */
+/** The commands `pause` and `resume`. */
 export const changeCommand = (verb: 'pause' | 'resume') => {
   const help = {
     usage: `${verb} ID… [flags]`,
@@ -21,7 +21,7 @@ export const changeCommand = (verb: 'pause' | 'resume') => {
     words: { least: 1, most: 100, names: 'ID' },
     options: {
       'This command': {
-        json: { about: 'what was changed as JSON, one a line' },
+        json: { about: 'the changed batches and lanes as JSON, one per line' },
         ...serverOptions,
       },
     },

@@ -2,7 +2,7 @@ import { columnsOf } from '../live-block.ts';
 import type { Session } from './session.ts';
 import { tableLines, type TextTable } from './text-table.ts';
 
-/** Writes things as a table for people, cut to their terminal, or one by one as JSON lines with `--json`. */
+/** Writes a table cut to the width of the terminal, or with `--json` one JSON line for each item. */
 export function printTable<Thing>(
   { line, stdout, say }: Pick<Session, 'line' | 'stdout' | 'say'>,
   things: readonly Thing[],

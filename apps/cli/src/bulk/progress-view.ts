@@ -10,7 +10,7 @@ export interface ViewOptions {
 }
 
 const MOST_LIMITS = 3;
-/** A reason with its remedy, on a narrow terminal. */
+/** Most lines for the reason to wait, on a narrow terminal. */
 const MOST_REASON_LINES = 6;
 const BAR = { most: 40, least: 8 } as const;
 /** A terminal that says nothing about its width, or something absurd. */
@@ -42,19 +42,19 @@ export function progressView(progress: BatchProgress, { columns, color }: ViewOp
   return lines;
 }
 
-/** Reasons and names come from elsewhere: what they hold must not move the cursor. */
+/** Removes control characters, so that foreign text cannot move the cursor. */
 function clean(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ');
 }
 
-/** The sentence says already what its own lane does. */
+/** Leaves out limits of lanes that the reason to wait already describes. */
 function worthShowing({ limits, waitingFor }: BatchProgress): LimitInForce[] {
   return waitingFor === null
     ? limits
     : limits.filter(({ state, reason }) => state === 'open' || reason !== waitingFor.reason);
 }
 
-/** Whole words on lines of at most `width` characters; the last of `most` lines is cut. */
+/** Wraps text at spaces into at most `most` lines of `width` characters; cuts the last line. */
 export function wrap(text: string, width: number, most: number): string[] {
   const lines: string[] = [];
   let rest = text.trim();

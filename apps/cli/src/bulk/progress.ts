@@ -31,7 +31,7 @@ export interface BatchProgress {
   costUsd: number | null;
   /** Since it was accepted; of a settled batch until it was settled. */
   elapsedMs: number;
-  /** When it ends at this speed; null when nobody can know, while nothing moves, and when it has ended. */
+  /** When it ends at this speed; null if unknown, while nothing progresses, and when it has ended. */
   estimatedEndMs: number | null;
   /** When what is left expires. */
   expiresAtMs: number;
@@ -39,7 +39,7 @@ export interface BatchProgress {
   startsAtMs: number | null;
   quietHours: BatchView['quiet_hours'];
   limits: LimitInForce[];
-  /** Why it stands still. */
+  /** Why it is waiting; null if it is not. */
   waitingFor: WaitingFor | null;
 }
 
@@ -50,7 +50,7 @@ export interface ProgressTracker {
 
 /** Long enough for a limit of a few requests a minute to show, short enough to follow a limit that changes. */
 const RATE_WINDOW_MS = 60_000;
-/** Without a result for this long, and for as long as three take at its speed, nothing moves. */
+/** A batch without a result for this long, and for the time of three results at its speed, does not progress. */
 const STILL_MS = 10_000;
 const STILL_RESULTS = 3;
 

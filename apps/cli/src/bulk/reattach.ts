@@ -25,7 +25,7 @@ export function commandFor(
   return [self, ...words, ...flags, ...joined].map(shellWord).join(' ');
 }
 
-/** The same for a command that writes where this one was to write, beside the same rows. */
+/** The same for a command that writes to the output of this one, joined to the same rows. */
 export function commandToWrite(
   self: string,
   words: readonly string[],
@@ -36,7 +36,7 @@ export function commandToWrite(
   return output?.isMerged === true ? `${command} --merged` : command;
 }
 
-/** The file whose rows stand beside the answers; null also when it came through a pipe and is gone afterwards. */
+/** The file whose rows are joined to the answers; null also for input from a pipe, which cannot be read again. */
 export function rowsOf(output: Output | null): string | null {
   if (output === null || output.joined === null || output.format === 'jsonl') return null;
   const { name, path } = output.joined.source;

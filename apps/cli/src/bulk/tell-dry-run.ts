@@ -7,10 +7,10 @@ import type { Session } from './session.ts';
 import { dryRunInput } from './submit-input.ts';
 
 export const dryRunOption: OptionTable = {
-  'dry-run': { about: 'start nothing: say what it would use, cost and take' },
+  'dry-run': { about: 'start nothing; estimate tokens, cost and time' },
 };
 
-/** Says what a submission would lead to, and starts nothing. Resolves with the exit code. */
+/** Prints what a submission would lead to, and starts nothing. Resolves with the exit code. */
 export async function tellDryRun(
   session: Session,
   input: BulkInput,

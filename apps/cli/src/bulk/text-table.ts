@@ -1,6 +1,6 @@
-/** Rows under a heading, in columns as wide as they need to be. */
+/** A table with headings, for text output. */
 export interface TextTable {
-  /** Headings; a column whose heading begins with `>` has its cells on the right. */
+  /** Headings. A heading that begins with `>` aligns its column to the right. */
   columns: readonly string[];
   rows: readonly (readonly string[])[];
 }
@@ -8,8 +8,8 @@ export interface TextTable {
 const GAP = '  ';
 
 /**
- * The lines of a table for people.
- * @param width most characters of a line, `Infinity` where there is no terminal
+ * The lines of a table.
+ * @param width most characters of a line, `Infinity` without a terminal
  */
 export function tableLines({ columns, rows }: TextTable, width: number): string[] {
   const isRight = columns.map((column) => column.startsWith('>'));
@@ -30,7 +30,7 @@ export function tableLines({ columns, rows }: TextTable, width: number): string[
   );
 }
 
-/** Names and reasons come from elsewhere: what they hold must not move the cursor. */
+/** Removes control characters, so that foreign text cannot move the cursor. */
 export const oneLine = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ');
 
 export const cutTo = (text: string, width: number): string =>

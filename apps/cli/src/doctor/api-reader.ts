@@ -5,7 +5,7 @@ export type ApiAnswer =
   | { kind: 'answered'; status: number; body: unknown; dateMs: number | null }
   | { kind: 'away'; reason: string };
 
-/** Reads a path of the API once, whatever it answers. */
+/** Reads a path of the API once, without retries. */
 export type ReadApi = (path: string) => Promise<ApiAnswer>;
 
 const TIMEOUT_MS = 8000;
@@ -41,7 +41,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What an error envelope says, or the status. */
+/** The message of an error envelope, or the status. */
 export function saidIn({ status, body }: Extract<ApiAnswer, { kind: 'answered' }>): string {
   const said = (body as { error?: { message?: unknown } } | null)?.error?.message;
   return typeof said === 'string' ? `${status}: ${said}` : `it answered ${status}`;

@@ -9,15 +9,15 @@ import {
 import { saidIn, type ApiAnswer, type ReadApi } from './api-reader.ts';
 import { note, ok, wrong, type Check } from './check.ts';
 
-/** What the API tells; null for what it does not. */
+/** What the API returned; null for what it did not. */
 export interface ApiLook {
   live: ApiAnswer;
   ready: ApiAnswer | null;
-  /** `old`: it has no such call. */
+  /** `old`: this API has no such route. */
   workers: WorkerView[] | 'old' | null;
   lanes: LaneView[] | null;
   batches: { data: ListedBatch[]; isComplete: boolean } | null;
-  /** Why the last three are not known. */
+  /** Why the last three are unknown. */
   refusal: string | null;
 }
 
@@ -65,7 +65,7 @@ async function allBatches(
 const isStatus = (answer: ApiAnswer | undefined, status: number): boolean =>
   answer?.kind === 'answered' && answer.status === status;
 
-/** What a good answer holds; null for any other, and for one that this command cannot read. */
+/** The parsed body of a 200; null for any other answer, and for a body that this command cannot read. */
 function dataOf<Value>(
   answer: ApiAnswer | undefined,
   parse: (body: unknown) => Value,
@@ -83,27 +83,27 @@ export const isApiReady = ({ ready }: ApiLook): boolean => isStatus(ready ?? und
 export function judgeApi(url: string, { live, ready, refusal }: ApiLook): Check {
   const name = 'api';
   if (live.kind === 'away') {
-    const remedy = 'Start it (nightshift api), or say where it is with --url or NIGHTSHIFT_URL.';
+    const remedy = 'Start it (nightshift api), or set its address with --url or NIGHTSHIFT_URL.';
     return wrong('api_away', name, `The API at ${url} is away: ${live.reason}`, remedy);
   }
   if (live.status === 401 || live.status === 403 || /^40[13]\b/.test(refusal ?? '')) {
     const said = live.status === 200 ? (refusal ?? '') : saidIn(live);
     const remedy = 'Set NIGHTSHIFT_API_KEY to a key of this server.';
-    return wrong('api_key', name, `The API at ${url} lets this command not in: ${said}`, remedy);
+    return wrong('api_key', name, `The API at ${url} refuses this command: ${said}`, remedy);
   }
   if (live.status !== 200) {
-    const remedy = 'Say where the API is with --url or NIGHTSHIFT_URL.';
+    const remedy = 'Set the address of the API with --url or NIGHTSHIFT_URL.';
     return wrong(
       'api_away',
       name,
-      `What answers at ${url} is no Nightshift: ${saidIn(live)}`,
+      `The server at ${url} is not Nightshift: ${saidIn(live)}`,
       remedy,
     );
   }
   if (ready?.kind === 'answered' && ready.status !== 200) {
-    const message = `The API at ${url} has no Redis: ${saidIn(ready)}`;
-    return wrong('redis_away', name, message, 'See whether its REDIS_URL is right and Redis runs.');
+    const message = `The API at ${url} cannot reach Redis: ${saidIn(ready)}`;
+    return wrong('redis_away', name, message, 'Check its REDIS_URL, and that Redis is running.');
   }
-  if (refusal !== null) return note(name, `${url} answers, but not everything: ${refusal}`);
+  if (refusal !== null) return note(name, `${url} answers, but refuses some calls: ${refusal}`);
   return ok(name, `${url} answers`);
 }

@@ -4,7 +4,7 @@ import { cutTo, oneLine } from '../bulk/text-table.ts';
 import { withoutSecrets } from '../stack/services.ts';
 import { note, ok, wrong, type Check } from './check.ts';
 
-/** What a provider said to `GET /models`, which costs nothing. */
+/** A provider's answer to `GET /models`, which is free. */
 export type ProviderLook =
   | { kind: 'answered'; status: number; body: string }
   | { kind: 'unreachable'; reason: string };
@@ -31,7 +31,7 @@ export async function askProvider(
   }
 }
 
-/** Where the workers take a provider's key from; null when it needs none. */
+/** The variable that holds a provider's key; null if it needs no key. */
 export function keyVariable({ name, credential }: ProviderSettings): string | null {
   if (credential !== 'default') return credential;
   return name === 'default' ? 'OPENAI_API_KEY' : null;
@@ -43,7 +43,7 @@ export function judgeProvider(settings: ProviderSettings, look: ProviderLook): C
   const place = `${name} at ${withoutSecrets(baseUrl)}`;
   if (look.kind === 'unreachable') {
     const message = `${place} is unreachable: ${redact(look.reason, settings)}`;
-    const remedy = 'Check its address and the network. Jobs wait meanwhile, and none is failed.';
+    const remedy = 'Check its address and the network. Jobs wait meanwhile, and none fails.';
     return wrong('provider_unreachable', title, message, remedy);
   }
   const { status } = look;
@@ -55,14 +55,14 @@ export function judgeProvider(settings: ProviderSettings, look: ProviderLook): C
       variable === null
         ? 'Name the variable with its key as api_key_env in NIGHTSHIFT_CONFIG'
         : `Set ${variable} for the workers`;
-    const what = apiKey === null ? 'wants a key, and none is set' : 'refuses the key';
+    const what = apiKey === null ? 'requires a key, and none is set' : 'refuses the key';
     const remedy = `${where} and restart them.`;
     return wrong('provider_key', title, `${place} ${what}: ${answer}`, remedy);
   }
   if (status >= 200 && status < 300) {
     const count = modelsIn(look.body)?.length;
     const models = count === undefined ? '' : `, ${count} models`;
-    return ok(title, `${place} answers${apiKey === null ? '' : ' and takes the key'}${models}`);
+    return ok(title, `${place} answers${apiKey === null ? '' : ' and accepts the key'}${models}`);
   }
   if (status === 404 || status === 405) {
     return ok(
@@ -72,7 +72,7 @@ export function judgeProvider(settings: ProviderSettings, look: ProviderLook): C
   }
   if (status === 429) return note(title, `${place} is reachable and at its rate limit: ${answer}`);
   if (status >= 500) {
-    const remedy = 'Wait: jobs wait too, and none is failed.';
+    const remedy = 'Wait until it recovers. Jobs wait too, and none fails.';
     return wrong('provider_unreachable', title, `${place} answers ${answer}`, remedy);
   }
   return note(
@@ -81,7 +81,7 @@ export function judgeProvider(settings: ProviderSettings, look: ProviderLook): C
   );
 }
 
-/** The ids in an answer of `GET /models`; null when it is none. */
+/** The ids in an answer to `GET /models`; null if it is not a model list. */
 export function modelsIn(body: string): string[] | null {
   try {
     const { data } = JSON.parse(body) as { data?: unknown };
@@ -92,7 +92,7 @@ export function modelsIn(body: string): string[] | null {
   }
 }
 
-/** Which model goes where, and routes that lead to a model which its provider does not list. */
+/** Lists the routes, and notes each route to a model that its provider does not list. */
 export function judgeRoutes(
   { routes, providers }: Configuration,
   looks: ReadonlyMap<string, ProviderLook>,
@@ -115,21 +115,21 @@ export function judgeRoutes(
   ];
 }
 
-/** The provider's words, without its markup. */
+/** The provider's message, without markup. */
 function wordsOf(body: string): string {
   try {
     const { error, message } = JSON.parse(body) as { error?: unknown; message?: unknown };
     const said = (error as { message?: unknown } | null)?.message ?? error ?? message;
     if (typeof said === 'string') return oneLine(said);
   } catch {
-    // Not JSON: a page of a gateway, most often.
+    // Not JSON: usually an HTML page from a gateway.
   }
   return oneLine(body.replaceAll(/<style.*?<\/style>|<[^>]*>/gs, ' '))
     .replaceAll(/ +/g, ' ')
     .trim();
 }
 
-/** Some providers, and some errors, repeat what they were sent. */
+/** Hides secrets: some providers and some errors repeat what they were sent. */
 function redact(text: string, { apiKey, headers }: ProviderSettings): string {
   const secrets = [apiKey ?? '', ...Object.values(headers)].filter((secret) => secret.length >= 4);
   const hidden = secrets.reduce((clean, secret) => clean.replaceAll(secret, '(hidden)'), text);

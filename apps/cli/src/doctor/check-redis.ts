@@ -20,7 +20,7 @@ export type RedisLook =
   | { kind: 'there'; nodes: RedisReport[]; localMs: number; unsafe: string | null }
   | { kind: 'away'; reason: string };
 
-/** Looks at Redis once. Waits some seconds for it. */
+/** Reads the state of Redis once. Waits up to three seconds for a connection. */
 export async function lookAtRedis(connection: RedisConnection, clock: Clock): Promise<RedisLook> {
   let reason = `it does not answer within ${duration(READY_WITHIN_MS)}`;
   const onError = (error: Error): void => {
@@ -51,28 +51,28 @@ async function durabilityFault(connection: RedisConnection): Promise<string | nu
 }
 
 export interface RedisSettings {
-  /** For people, without a password. */
+  /** The URL for display, without a password. */
   place: string;
   isRelaxed: boolean;
-  /** REDIS_URL says where it is; else the default was tried. */
+  /** REDIS_URL is set; else the default URL was tried. */
   isGiven: boolean;
-  /** The API says that it has a Redis. */
+  /** The API reports that it can reach Redis. */
   isApiReady: boolean;
 }
 
-/** @returns what a look at Redis means, a check for each thing */
+/** @returns one check for each property of Redis */
 export function judgeRedis(look: RedisLook, settings: RedisSettings): Check[] {
   const { place } = settings;
   if (look.kind === 'away') {
     if (!settings.isGiven && settings.isApiReady) {
-      const remedy = 'Set REDIS_URL as for the API to have it checked.';
-      const message = `not checked: REDIS_URL is not set, and none answers at ${place}; the API has one elsewhere`;
+      const remedy = 'Set REDIS_URL to the value that the API has, to check it.';
+      const message = `not checked: REDIS_URL is not set, and no Redis answers at ${place}; the API uses another one`;
       return [note('redis', message, remedy)];
     }
     const message = `Redis at ${place} is away: ${look.reason}`;
     const remedy = settings.isGiven
-      ? 'Start it, or correct REDIS_URL. Accepted work waits; workers go on by themselves when it is back.'
-      : 'Start it, or set REDIS_URL. Accepted work waits; workers go on by themselves when it is back.';
+      ? 'Start it, or correct REDIS_URL. Accepted work waits; workers continue by themselves when it is back.'
+      : 'Start it, or set REDIS_URL. Accepted work waits; workers continue by themselves when it is back.';
     return [wrong('redis_away', 'redis', message, remedy)];
   }
   const [first] = look.nodes;
@@ -95,7 +95,7 @@ function judgeVersion({ server, version }: RedisReport): Check[] {
 }
 
 function judgeMemory(nodes: readonly RedisReport[]): Check {
-  if (nodes.length === 0) return note('redis memory', 'not known');
+  if (nodes.length === 0) return note('redis memory', 'unknown');
   const memory = fullest(nodes.map((node) => node.memory));
   const { usedBytes, limitBytes, admissionBytes } = memory;
   if (limitBytes === 0) return ok('redis memory', `${bytes(usedBytes)} used, no maxmemory`);
@@ -105,7 +105,7 @@ function judgeMemory(nodes: readonly RedisReport[]): Check {
     'redis_full',
     'redis memory',
     `Redis is full: ${figures}, and new work is refused above ${bytes(admissionBytes)}`,
-    'Raise its maxmemory. What was accepted goes on and frees room as its retention ends.',
+    'Raise its maxmemory. Accepted work continues, and frees memory as its retention ends.',
   );
 }
 
@@ -115,8 +115,8 @@ function judgeDurability(
 ): Check {
   const failing = nodes.find(({ writeError }) => writeError !== null);
   if (failing !== undefined) {
-    const message = `Redis cannot keep what it acknowledges: ${failing.writeError}`;
-    return wrong('redis_not_durable', 'redis on disk', message, 'Make room on its disk.');
+    const message = `Redis cannot persist what it acknowledges: ${failing.writeError}`;
+    return wrong('redis_not_durable', 'redis on disk', message, 'Free space on its disk.');
   }
   if (unsafe === null) {
     return ok('redis on disk', 'append-only file, fsynced before every answer; no eviction');
@@ -133,13 +133,13 @@ function judgeDurability(
 
 function judgeClock({ nodes, localMs }: Extract<RedisLook, { kind: 'there' }>): Check {
   const skews = nodes.map(({ nowMs, tookMs }) => Math.max(0, Math.abs(nowMs - localMs) - tookMs));
-  return judgeSkew('clock', Math.max(0, ...skews), 'the clock of Redis');
+  return judgeSkew('clock', Math.max(0, ...skews), "Redis' clock");
 }
 
 export function judgeSkew(name: string, skewMs: number, whose: string): Check {
-  if (skewMs <= SKEW.noteMs) return ok(name, `as ${whose}`);
+  if (skewMs <= SKEW.noteMs) return ok(name, `agrees with ${whose}`);
   const message = `This machine's clock and ${whose} differ by ${duration(skewMs)}`;
-  const remedy = 'Let both follow a time server (NTP).';
+  const remedy = 'Synchronise both with a time server (NTP).';
   return skewMs > SKEW.wrongMs
     ? wrong('clock', name, message, remedy)
     : note(name, message, remedy);

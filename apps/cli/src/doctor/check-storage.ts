@@ -12,11 +12,11 @@ import { note, ok, wrong, type Check } from './check.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Less than a few uploads of the largest size. */
+/** Less than a few uploads of the maximum size. */
 const LITTLE_BYTES = 1_000_000_000;
 const NAME = 'storage';
 
-/** Writes, reads and removes a small blob where files are kept. @throws SettingError */
+/** Writes, reads and removes a small blob in the configured store. @throws SettingError */
 export async function checkStorage(environment: Environment): Promise<Check> {
   const location = configuredLocation(environment);
   if (location.kind === 'file' && !(await exists(location.path))) {
@@ -32,7 +32,7 @@ export async function checkStorage(environment: Environment): Promise<Check> {
   } finally {
     await store.close();
   }
-  if (location.kind === 's3') return ok(NAME, `${place} can be written, read and cleaned`);
+  if (location.kind === 's3') return ok(NAME, `${place} can be written, read and deleted`);
   return judgeSpace(place, await freeBytes(location.path));
 }
 
@@ -44,7 +44,7 @@ async function tryBlob(store: BlobStore): Promise<void> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of store.read(name)) chunks.push(chunk);
     if (!Buffer.concat(chunks).equals(content))
-      throw new Error('it does not read what was written');
+      throw new Error('it returned other bytes than were written');
   } finally {
     await store.remove(name).catch(() => {});
   }
@@ -61,19 +61,19 @@ function faultOf(place: string, error: Error): Check {
     NAME,
     `Storage at ${place} ${isFull ? 'is full' : 'cannot be used'}: ${error.message}`,
     isFull
-      ? 'Make room there. Results wait in Redis meanwhile and nothing is lost.'
-      : 'Give API and workers a place that they can write to (NIGHTSHIFT_BLOBS, NIGHTSHIFT_DATA_DIR).',
+      ? 'Free space there. Meanwhile results wait in Redis, and nothing is lost.'
+      : 'Set NIGHTSHIFT_BLOBS or NIGHTSHIFT_DATA_DIR to a place that the API and the workers can write to.',
   );
 }
 
 export function judgeSpace(place: string, free: number): Check {
-  const message = `${place} can be written, read and cleaned; ${bytes(free)} free`;
+  const message = `${place} can be written, read and deleted; ${bytes(free)} free`;
   return free < LITTLE_BYTES
-    ? note(NAME, message, 'Make room there before a large upload.')
+    ? note(NAME, message, 'Free space there before a large upload.')
     : ok(NAME, message);
 }
 
-/** API and workers make it at their start; this command would leave a folder where none is wanted. */
+/** Does not create the folder: the API and the workers do at their start, and they may use another one. */
 async function checkMissingFolder(path: string): Promise<Check> {
   let above = dirname(path);
   while (!(await exists(above))) above = dirname(above);
@@ -86,8 +86,8 @@ async function checkMissingFolder(path: string): Promise<Check> {
   if (!isWritable) return faultOf(path, new Error(`${above} cannot be written to`));
   return note(
     NAME,
-    `${path} is not there; API and workers make it when they start`,
-    'If they use another folder, set NIGHTSHIFT_DATA_DIR or NIGHTSHIFT_BLOBS as for them.',
+    `${path} does not exist; the API and the workers create it when they start`,
+    'If they use another folder, set NIGHTSHIFT_DATA_DIR or NIGHTSHIFT_BLOBS to the same value.',
   );
 }
 

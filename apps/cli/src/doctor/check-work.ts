@@ -3,7 +3,7 @@ import { duration } from '../bulk/format.ts';
 import type { ListedBatch, WorkerView } from '../bulk/operator-views.ts';
 import { note, ok, wrong, type Cause, type Check } from './check.ts';
 
-/** A lane as the API shows it, or as Redis has it. */
+/** A lane as the API returns it, or as read from Redis. */
 export interface LaneLook {
   id: string;
   provider: string;
@@ -17,12 +17,12 @@ export interface LaneLook {
 const MOST_SHOWN = 20;
 const START_ONE = 'Start one: nightshift worker.';
 
-/** @param workers null when the API does not tell */
+/** @param workers null if the API does not list them */
 export function judgeWorkers(workers: readonly WorkerView[] | null, nowMs: number): Check {
   if (workers === null) {
     return note(
       'workers',
-      'not known: this API is older than the command and does not tell its workers',
+      'unknown: this API is older than the command and does not list its workers',
     );
   }
   const nameOf = ({ id, host, pid, last_seen_at: seen }: WorkerView): string =>
@@ -46,7 +46,7 @@ export function judgeWorkers(workers: readonly WorkerView[] | null, nowMs: numbe
     'worker_silent',
     'workers',
     `${silent.length === 1 ? 'A worker is' : `${silent.length} workers are`} silent: ${silent.join(', ')}; ${figures}`,
-    'See whether the process is frozen or its machine cut off, and restart it. Others take over its jobs.',
+    'Check whether the process is frozen or its machine is cut off, and restart it. Other workers take over its jobs.',
   );
 }
 
@@ -57,7 +57,7 @@ export function judgeLanes(lanes: readonly LaneLook[]): Check[] {
   }
   const checks = still.slice(0, MOST_SHOWN).map(judgeLane);
   const more = still.length - checks.length;
-  return more > 0 ? [...checks, note('lanes', `and ${more} more that stand still`)] : checks;
+  return more > 0 ? [...checks, note('lanes', `and ${more} more that are not open`)] : checks;
 }
 
 function judgeLane({ provider, model, state, reason, message }: LaneLook): Check {
@@ -70,7 +70,7 @@ function judgeLane({ provider, model, state, reason, message }: LaneLook): Check
   return wrong(isKey ? 'provider_key' : 'lane_paused', 'lane', `Lane paused: ${why}`, null);
 }
 
-/** Reasons that are a fault; others come to an end by themselves or are meant. */
+/** Reasons that are a fault. The others are intended, or end by themselves. */
 const FAULTS: Readonly<Record<string, Cause>> = {
   redis_full: 'redis_full',
   no_worker: 'no_worker',
@@ -79,7 +79,7 @@ const FAULTS: Readonly<Record<string, Cause>> = {
   lane_paused: 'lane_paused',
 };
 
-/** @param isComplete whether these are all batches */
+/** @param isComplete true if these are all batches */
 export function judgeBatches(batches: readonly ListedBatch[], isComplete: boolean): Check[] {
   const open = batches.filter(({ status }) => !isBatchSettled(status));
   const waiting = open.flatMap((batch) => {

@@ -1,4 +1,4 @@
-/** What can stand in the way, the most important first: the report opens with the first one that is found. */
+/** All causes, the most important first. The report opens with the first one found. */
 export const causes = [
   'settings',
   'redis_away',
@@ -20,12 +20,12 @@ export type Cause = (typeof causes)[number];
 
 /** One line of the report. */
 export interface Check {
-  /** What was looked at: `redis`, `provider openai`. */
+  /** What was checked: `redis`, `provider openai`. */
   name: string;
-  /** `note`: nothing is wrong with it, or nobody can know. `mended`: it was wrong and is not any more. */
+  /** `note`: no fault, or not known. `mended`: a fault that this run repaired. */
   state: 'ok' | 'note' | 'mended' | 'wrong';
   message: string;
-  /** What helps; null when nothing has to be done. */
+  /** The fix; null if nothing has to be done. */
   remedy: string | null;
   /** Null unless it is wrong. */
   cause: Cause | null;

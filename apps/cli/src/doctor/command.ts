@@ -19,8 +19,8 @@ import { readDoctorSettings, settingFault, type DoctorSettings } from './setting
 const help = {
   usage: 'doctor [flags]',
   about: [
-    'Checks Redis, the settings, the providers and their keys (by a call that is free), storage, the API, the workers, what stands still and why. The first line names the most important cause, with what helps; each check has a line below it. Jobs that stand in no queue any more are put back.',
-    'It reads the environment that API and workers read, so run it with theirs. Ends with 0 when nothing is wrong, 1 when something is, 2 when the command line is wrong.',
+    'Checks Redis, the settings, the providers and their keys (with a free call), storage, the API, the workers, and what is waiting and why. The first line names the most important cause and its fix; below it is a line for each check. Jobs whose queue entries were lost are requeued.',
+    'Run it with the environment of the API and the workers. Exits with 0 if nothing is wrong, 1 if something is, 2 if the command line is wrong.',
   ],
   words: { least: 0, most: 0, names: '' },
   options: {
@@ -83,7 +83,7 @@ async function allChecks(session: Session): Promise<Check[]> {
   }
 }
 
-/** The parts that only need the settings. */
+/** The checks of the providers and of the routes to them. */
 async function checkProviders(
   { configuration, namesProvider }: DoctorSettings,
   signal: AbortSignal,
@@ -92,7 +92,9 @@ async function checkProviders(
   if (!namesProvider) {
     const message =
       'not checked: neither OPENAI_API_KEY nor OPENAI_BASE_URL nor NIGHTSHIFT_CONFIG is set here';
-    return [note('provider', message, 'Set them as for the workers to have it checked.')];
+    return [
+      note('provider', message, 'Set them to the values that the workers have, to check it.'),
+    ];
   }
   const looks = new Map<string, ProviderLook>(
     await Promise.all(
@@ -117,7 +119,7 @@ async function storageCheck(environment: Session['environment']): Promise<Check>
   }
 }
 
-/** Workers, lanes, batches, deliveries: told by the API, or by Redis where it is away. */
+/** Workers, lanes, batches and deliveries: from the API, or lanes from Redis if the API is away. */
 async function checkWork({
   session,
   redis,
@@ -135,7 +137,7 @@ async function checkWork({
   const unknown = (name: string): Check =>
     note(
       name,
-      `not known: ${api.refusal ?? (api.live.kind === 'away' ? 'the API is away' : 'the API does not tell them')}`,
+      `unknown: ${api.refusal ?? (api.live.kind === 'away' ? 'the API is away' : 'the API does not list them')}`,
     );
   const workers = api.workers === 'old' ? null : api.workers;
   const checks: Check[] = [
@@ -170,13 +172,13 @@ const laneLook = ({ id, provider, model, state, reason, message }: ApiLane): Lan
   ...{ id, provider, model, state, reason, message },
 });
 
-/** Lanes with work whose provider the configuration does not name: workers with it do not call them. */
+/** Lanes with work whose provider is missing in the configuration: workers with that configuration do not call them. */
 function foreignLanes(
   { providers }: Configuration,
   environment: Session['environment'],
   { lanes }: ApiLook,
 ): Check[] {
-  // Without a file the workers may have one that names other providers.
+  // Without a file here, the workers may still have one that names other providers.
   if ((environment['NIGHTSHIFT_CONFIG'] ?? '') === '') return [];
   return (lanes ?? [])
     .filter(
@@ -192,16 +194,16 @@ function foreignLanes(
     );
 }
 
-/** The header says whole seconds, and the answer has travelled. */
+/** The header has whole seconds, and the answer took time to arrive. */
 const DATE_GRAIN_MS = 1500;
 
 function apiClock({ live }: ApiLook, nowMs: number): Check[] {
   if (live.kind === 'away' || live.dateMs === null) return [];
   const skewMs = Math.max(0, Math.abs(nowMs - live.dateMs) - DATE_GRAIN_MS);
-  const check = judgeSkew('api clock', skewMs, 'the clock of the API');
+  const check = judgeSkew('api clock', skewMs, "the API's clock");
   return check.state === 'ok' ? [] : [check];
 }
 
-/** Of any of its forms, also those with several hosts. */
+/** Handles all forms of the URL, including several hosts. */
 const withoutPassword = (url: string): string =>
   url.replace(/\/\/.*@/, '//').replace(/[?#].*$/, '');

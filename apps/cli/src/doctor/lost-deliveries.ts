@@ -14,14 +14,14 @@ import { mended, note, ok, type Check } from './check.ts';
 import type { LaneLook } from './check-work.ts';
 
 export interface RedisWork {
-  /** Finds jobs that stand in no queue any more, and puts them back. */
+  /** Finds jobs that are in no queue any more, and requeues them. */
   mend(workers: readonly WorkerView[] | null): Promise<Check>;
-  /** The lanes as Redis has them, where no API tells. */
+  /** The lanes as read from Redis, for when the API does not return them. */
   lanes(): Promise<LaneLook[]>;
   close(): Promise<void>;
 }
 
-/** What the doctor does in Redis itself, since it must not depend on an API that may be away. */
+/** What the doctor does directly in Redis, since the API may be away. */
 export function createRedisWork(
   redis: RedisConnection,
   {
@@ -62,8 +62,8 @@ export function createRedisWork(
 }
 
 /**
- * Whether the worker that holds a claim is dead. Where nobody tells which workers live, and where their ids are not
- * those that claims name, none is taken for dead: its job would be called twice.
+ * Whether the worker that holds a claim is dead. If the alive workers are unknown, or their ids are not of the kind that claims
+ * name, no worker counts as dead: its job would be called twice.
  */
 export function isDead(workers: readonly WorkerView[] | null): (workerId: string) => boolean {
   if (workers === null || workers.some(({ id }) => !id.startsWith('worker_'))) return () => false;
@@ -84,6 +84,6 @@ export function judgeDeliveries({
   const jobs = redelivered === 1 ? '1 job' : `${count(redelivered)} jobs`;
   return mended(
     'deliveries',
-    `${jobs} stood in no queue any more (somebody deleted keys in Redis) and were put back into theirs`,
+    `${jobs} ${redelivered === 1 ? 'was' : 'were'} missing from the queues (somebody deleted keys in Redis) and ${redelivered === 1 ? 'was' : 'were'} requeued`,
   );
 }

@@ -6,9 +6,9 @@ export interface Report {
   object: 'doctor';
   /** Nothing is wrong. */
   ok: boolean;
-  /** The most important one; null when nothing is wrong. */
+  /** The most important cause; null if nothing is wrong. */
   cause: Cause | null;
-  /** The same in a sentence or two. */
+  /** The cause and its fix in one or two sentences. */
   summary: string;
   checks: readonly Check[];
 }
@@ -37,12 +37,12 @@ export function reportOf(checks: readonly Check[]): Report {
 const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`);
 
 const COLORS = { ok: 'green', note: 'dim', mended: 'yellow', wrong: 'red' } as const;
-/** Narrower than that a text beside two columns cannot be read. */
+/** Text narrower than this beside two columns is not readable. */
 const FEWEST_COLUMNS = 30;
 
 /**
- * The report for people: the most important cause, then every check.
- * @param width of the terminal; `Infinity` where there is none
+ * The report as text: the most important cause, then every check.
+ * @param width of the terminal; `Infinity` if there is none
  */
 export function reportLines(
   { summary, checks }: Report,

@@ -10,11 +10,11 @@ import { note, ok, wrong, type Check } from './check.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment of this command says of Nightshift's processes, as far as it can be read. */
+/** The settings of Nightshift's processes in this command's environment, as far as they are valid. */
 export interface DoctorSettings {
   common: ReturnType<typeof readCommon> | null;
   configuration: Configuration | null;
-  /** Whether a provider is named; without one the workers' own environment may still name it. */
+  /** Whether the environment names a provider. If not, the environment of the workers may still name one. */
   namesProvider: boolean;
   checks: Check[];
 }
@@ -48,7 +48,7 @@ export const settingFault = (message: string): Check =>
     'settings',
     'settings',
     `A setting is wrong: ${message}`,
-    'Correct it: no process starts with it.',
+    'Correct it: no process starts with this value.',
   );
 
 function judgeNode(version: string): Check {

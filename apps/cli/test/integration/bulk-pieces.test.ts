@@ -73,7 +73,7 @@ test('submit prints the id alone; watch, results and retry take it', async () =>
   });
 });
 
-test('the output of a retry is whole, over several of them, and says what cannot succeed', async () => {
+test('the output of a chain of retries is complete, and names what cannot succeed', async () => {
   const ids = idsUpTo(8);
   const models: Record<string, string> = {
     'q-1': 'sim-400-once--one',
@@ -90,7 +90,7 @@ test('the output of a retry is whole, over several of them, and says what cannot
   const first = await nightshift('run', 'in.jsonl', '-o', 'out.jsonl');
   expect(first.code).toBe(3);
   expect(failedIn('out.jsonl')).toEqual(['q-1', 'q-3', 'q-4', 'q-6']);
-  expect(first.stderr).toMatch(/^\d would fail again: .* and submit them anew\.$/m);
+  expect(first.stderr).toMatch(/^\d would fail again: .* and submit them again\.$/m);
   expect(first.stderr).not.toContain(' retry ');
   const [id = ''] = /batch_\w{32}/.exec(first.stderr) ?? [];
 
@@ -111,7 +111,7 @@ test('the output of a retry is whole, over several of them, and says what cannot
   expect(resultsOf(await data('results', retryId, '--merged', '-o', '-'))).toHaveLength(8);
 }, 60_000);
 
-test('run --dry-run tells what it would come to, and writes nothing', async () => {
+test('run --dry-run prints an estimate and writes nothing', async () => {
   const { data, cwd } = setUp({ 'in.jsonl': requestFile(idsUpTo(3)) });
   const text = await data('run', 'in.jsonl', '-o', 'out.jsonl', '--dry-run');
   expect(text).toMatch(/^requests +3\n[^]*Nothing was started\.\n$/);

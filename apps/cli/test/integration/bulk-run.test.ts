@@ -61,7 +61,7 @@ test('a run ends with all results in the order of the input, the failed ones too
   });
   expect(stderr).toMatch(/completed: 51 of 60 requests succeeded, 9 failed, [\d,]+ tokens in/);
   expect(stderr).toMatch(/ {2}9 × 400 \w+: /);
-  expect(stderr).toMatch(/^9 would fail again: .* submit them anew\.$/m);
+  expect(stderr).toMatch(/^9 would fail again: .* submit them again\.$/m);
   expect(stderr).not.toContain('nightshift retry');
 });
 
@@ -138,13 +138,13 @@ test('a spreadsheet goes in with a template, and comes out with an answer in eac
   expect(read('answers.csv')).toMatch(row('r2;Bad'));
 });
 
-test('JSON lines that came with a byte-order mark come out with one', async () => {
+test('JSON lines with a byte-order mark give output with one', async () => {
   const { nightshift, read } = setUp({ 'in.jsonl': `\uFEFF${requestLine('a')}\n` });
   expect(await nightshift('run', 'in.jsonl', '-o', 'out.jsonl')).toMatchObject({ code: 0 });
   expect(read('out.jsonl')).toMatch(/^\uFEFF\{"id":/);
 });
 
-test('an output that cannot be written as it is named is refused before anything is submitted', async () => {
+test('an output with an unknown extension is refused before anything is submitted', async () => {
   const { nightshift, isThere } = setUp({ 'in.jsonl': `${requestLine('a')}\n` });
   const { code, stderr } = await nightshift('run', 'in.jsonl', '-o', 'out.xlsx');
   expect({ code, isThere: isThere('out.xlsx') }).toEqual({ code: 2, isThere: false });
@@ -152,7 +152,7 @@ test('an output that cannot be written as it is named is refused before anything
   expect(stderr).not.toContain('batch_');
 });
 
-test('a --run-at that is over is said to mean now', async () => {
+test('a --run-at in the past means now, and the command says so', async () => {
   const { nightshift } = setUp({ 'in.jsonl': `${requestLine('a')}\n` });
   const run = await nightshift('run', 'in.jsonl', '-o', 'out.jsonl', '--run-at', '1700000000');
   expect(run).toMatchObject({ code: 0 });

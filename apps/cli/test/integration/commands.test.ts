@@ -37,7 +37,7 @@ test('a wrong command or flag is named in one line, with code 2', async () => {
   expect(await run('worker', '--port=1')).toMatchObject({ code: 2 });
 });
 
-test('--version tells version and runtime, and nothing else', async () => {
+test('--version prints only the version and the runtime', async () => {
   for (const flag of ['--version', '-v']) {
     expect(await run(flag)).toEqual({
       code: 0,
@@ -46,7 +46,7 @@ test('--version tells version and runtime, and nothing else', async () => {
   }
 });
 
-test('wrong flags of the commands for operators are named, with code 2', async () => {
+test('wrong flags of the operator commands are named, with exit code 2', async () => {
   const wrong: [string[], RegExp][] = [
     [
       ['doctor', '--jsn'],

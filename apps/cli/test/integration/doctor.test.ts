@@ -39,7 +39,7 @@ async function report(env = asTheStack(), url = stack.apiUrl): Promise<Report & 
   return { ...(JSON.parse(stdout) as Report), code: code ?? -1 };
 }
 
-test('of a sound stack it says that nothing is wrong, with a line for each check', async () => {
+test('reports a healthy stack, with a line for each check', async () => {
   const { code, stdout } = await nightshift(['doctor']);
   expect({ code, stdout }).toMatchObject({ code: 0 });
   const [first, empty, ...checks] = stdout.trimEnd().split('\n');
@@ -62,7 +62,7 @@ test('of a sound stack it says that nothing is wrong, with a line for each check
   expect(stdout).not.toContain('\u001B');
 });
 
-test('Redis away comes first, and nothing secret is shown', async () => {
+test('reports Redis away first, and shows no secrets', async () => {
   const env = asTheStack({ REDIS_URL: 'redis://user:a-password@127.0.0.1:1' });
   const { code, stdout } = await nightshift(['doctor'], env);
   expect({ code, first: stdout.split('\n')[0] }).toEqual({
@@ -74,7 +74,7 @@ test('Redis away comes first, and nothing secret is shown', async () => {
   expect(stdout).not.toContain('a-password');
 });
 
-test('without an API it says so, and checks the rest', async () => {
+test('reports a missing API, and checks the rest', async () => {
   const told = await report(asTheStack(), 'http://127.0.0.1:9');
   expect(told).toMatchObject({ code: 1, ok: false, cause: 'api_away' });
   expect(told.summary).toMatch(/^The API at http:\/\/127\.0\.0\.1:9 is away: /);
@@ -119,7 +119,7 @@ test('no worker, silent workers', async () => {
   );
 });
 
-test('a key that is refused, and a provider that is away', async () => {
+test('a refused key, and an unreachable provider', async () => {
   const key = 'sk-test-0123456789abcdef';
   const refusing = await startFakeApi({
     '/v1/models': {
@@ -146,7 +146,7 @@ test('a key that is refused, and a provider that is away', async () => {
   });
 });
 
-test('storage that cannot be written to', async () => {
+test('storage that is not writable', async () => {
   const file = join(temporaryFolder(), 'a-file');
   writeFileSync(file, '');
   const told = await report(asTheStack({ NIGHTSHIFT_BLOBS: `file:${file}` }));
@@ -168,7 +168,7 @@ test('wrong settings are named', async () => {
   });
 });
 
-test('jobs and lines whose BullMQ keys were deleted are put back, and all of them settle', async () => {
+test('jobs and lines whose BullMQ keys were deleted are requeued, and all of them settle', async () => {
   const model = 'gpt-4o-mini';
   const job = async (): Promise<string> => {
     const answer = await fetch(`${stack.apiUrl}/v1/jobs`, {
@@ -211,7 +211,7 @@ test('jobs and lines whose BullMQ keys were deleted are put back, and all of the
   const check = told.checks.find(({ name }) => name === 'deliveries');
   expect(check).toMatchObject({
     state: 'mended',
-    message: expect.stringMatching(/^52 jobs stood in no queue any more/),
+    message: expect.stringMatching(/^52 jobs were missing from the queues/),
   });
   // Once is enough.
   const again = await report();

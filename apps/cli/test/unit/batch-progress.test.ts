@@ -192,7 +192,7 @@ const waitingFor = {
   until: 1040,
 } as const;
 
-test('a terminal says in full why nothing moves, and neither speed nor end', () => {
+test('a terminal shows the full reason for waiting, and neither speed nor end', () => {
   const figures = after(batchAt(100), batchAt(200), batchAt(200, 0, { waiting_for: waitingFor }));
   expect(figures).toMatchObject({ estimatedEndMs: null, waitingFor });
   const lines = progressView(figures, { columns: 60, color: false });
@@ -205,7 +205,7 @@ test('a terminal says in full why nothing moves, and neither speed nor end', () 
   });
 });
 
-test('a sentence takes the place of the lane that it is about, and of the check of the input', () => {
+test('the reason replaces the line of its lane, and that of the input check', () => {
   const view = (more: Parameters<typeof batchView>[0], lane = {}): string => {
     const look = { atMs: START_MS, batch: batchView(more), lanes: [laneView(lane)] };
     return progressView(createProgressTracker().look(look), plain).join('\n');
@@ -222,7 +222,7 @@ test('a sentence takes the place of the lane that it is about, and of the check 
   );
 });
 
-test('there is no estimate when nothing has settled for a while, whatever the last minute was like', () => {
+test('there is no estimate when nothing has settled for a while, whatever the speed of the last minute', () => {
   const fast = [0, 400, 500].map((n) => batchAt(n));
   expect(after(...fast).estimatedEndMs).not.toBeNull();
   expect(after(...fast, batchAt(500)).estimatedEndMs).toBeNull();
@@ -232,7 +232,7 @@ test('there is no estimate when nothing has settled for a while, whatever the la
   expect(after(...slow).estimatedEndMs).not.toBeNull();
 });
 
-test('wrapping loses no word and keeps to the width', () => {
+test('wrapping loses no word and stays within the width', () => {
   const words = fc.array(fc.stringMatching(/^[a-z.;(]{1,30}$/), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(words, fc.integer({ min: 20, max: 100 }), (some, width) => {

@@ -38,7 +38,7 @@ test('the fields of a batch are named as on the wire', () => {
   });
 });
 
-test('a --run-at that is over is taken, and is said to mean now', () => {
+test('a --run-at in the past is accepted, with a notice that it means now', () => {
   const said = (at: string) => lateStart(readBatchFields(line('--run-at', at), NOON_MS), NOON_MS);
   const seconds = (ago: number): string => String(NOON_MS / 1000 - ago);
   expect(said(seconds(7260))).toBe('--run-at was 2 h 01 min ago, which means now');

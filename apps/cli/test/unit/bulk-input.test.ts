@@ -270,7 +270,7 @@ test.each([
   expect(uploadName(name)).toBe(uploaded);
 });
 
-test('any name becomes one that the server takes', () => {
+test('any name becomes one that the server accepts', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => {
       const uploaded = uploadName(name.replaceAll('/', '_'));

@@ -81,7 +81,7 @@ const cell = fc
   .string({ unit: fc.constantFrom('a', 'ß', '漢', '🌙', '"', ',', ';', ' ', '\n'), maxLength: 6 })
   .map((text) => `x${text}x`);
 
-test('a mark that came with a table goes out with it, the rows as they were, in any encoding and with any delimiter', async () => {
+test('a table with a mark gives a table with a mark and unchanged rows, in any encoding and with any delimiter', async () => {
   const given = fc.record({
     rows: fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 4 }),
     delimiter: fc.constantFrom(',', ';', '\t'),
@@ -119,7 +119,7 @@ test('a mark that came with a table goes out with it, the rows as they were, in 
   );
 });
 
-test('a mark of JSON lines goes out with JSON lines, and with nothing else', async () => {
+test('JSON lines with a mark give JSON lines with a mark, and no other output with one', async () => {
   const results = [result('a', 'x')];
   const start = { results, inputStart: `${MARK}{"custom_id"` };
   expect((await written([], '.jsonl', start)).toString()).toBe(`${MARK}${results[0]}\n`);
@@ -144,13 +144,16 @@ test.each([
   ['a.json', '.json'],
   ['a.jsonl.gz', '.gz'],
   ['a.TXT', '.txt'],
-])('an output named %s is refused, with the endings that are known', async (name, extension) => {
-  await expect(readOutput(session(['-o', name], [], null), null, null, null)).rejects.toThrow(
-    `-o ${name}: results cannot be written as ${extension}: name a file that ends in .jsonl, .ndjson, .csv, .tsv, .tab, or add --output-format jsonl | csv | tsv`,
-  );
-});
+])(
+  'an output named %s is refused, and the known extensions are listed',
+  async (name, extension) => {
+    await expect(readOutput(session(['-o', name], [], null), null, null, null)).rejects.toThrow(
+      `-o ${name}: results cannot be written as ${extension}: name a file that ends in .jsonl, .ndjson, .csv, .tsv, .tab, or add --output-format jsonl | csv | tsv`,
+    );
+  },
+);
 
-test('any name will do with --output-format, and one without an ending is JSON lines', async () => {
+test('with --output-format any name is accepted, and a name without an extension means JSON lines', async () => {
   const formatOf = async (...args: string[]) =>
     (await readOutput(session(args, [], null), null, null, null))?.format;
   expect(await formatOf('-o', join(folder, 'a.txt'), '--output-format', 'tsv')).toBe('tsv');

@@ -37,7 +37,7 @@ test('the report opens with the most important cause, in whatever order the chec
   });
 });
 
-test('the report fits a terminal, and what it repeats does not move the cursor', () => {
+test('the report fits a terminal, and foreign text cannot move the cursor', () => {
   const report = reportOf([
     ok('redis', 'fine'),
     wrong('storage', 'storage', `a\u001B[2Jtext ${'word '.repeat(40)}`, 'Make room.'),
@@ -94,7 +94,7 @@ test('Redis: full, not durable, too old, its clock', () => {
   expect(judgeSkew('clock', 2000, 'it')).toMatchObject({ state: 'ok' });
 });
 
-test('a Redis that nobody named is no fault while the API has one', () => {
+test('a missing REDIS_URL is no fault while the API reaches Redis', () => {
   const away = { kind: 'away', reason: 'refused' } as const;
   const place = { place: 'redis://127.0.0.1:6379', isRelaxed: false };
   const judge = (isGiven: boolean, isApiReady: boolean) =>
@@ -112,7 +112,7 @@ const provider = (more: Partial<ProviderSettings> = {}): ProviderSettings => ({
 });
 
 test.each([
-  [200, '{"data": [{"id": "a"}, {"id": "b"}]}', null, /answers and takes the key, 2 models$/],
+  [200, '{"data": [{"id": "a"}, {"id": "b"}]}', null, /answers and accepts the key, 2 models$/],
   [401, '{"error": {"message": "no key"}}', 'provider_key', /refuses the key: 401 no key$/],
   [403, '<html><style>x{}</style><h1>No</h1></html>', 'provider_key', /refuses the key: 403 No$/],
   [404, '', null, /is reachable; it lists no models, so its key cannot be checked for free$/],
@@ -126,12 +126,12 @@ test.each([
   expect(check.message).toMatch(/^openai at https:\/\/api\.example\/v1 /);
 });
 
-test('a provider without a key, and secrets that it repeats', () => {
+test('a provider without a key, and secrets that it repeats are hidden', () => {
   const look = { kind: 'answered', status: 401 } as const;
   const judge = (more: Partial<ProviderSettings>, body = '') =>
     judgeProvider(provider(more), { ...look, body });
   expect(judge({ apiKey: null })).toMatchObject({
-    message: expect.stringContaining('wants a key, and none is set'),
+    message: expect.stringContaining('requires a key, and none is set'),
     remedy: 'Set EXAMPLE_KEY for the workers and restart them.',
   });
   expect(judge({ credential: 'default', apiKey: null }).remedy).toMatch(/api_key_env/);
@@ -144,7 +144,7 @@ test('a provider without a key, and secrets that it repeats', () => {
   expect(away).toMatchObject({ cause: 'provider_unreachable' });
 });
 
-test('routes tell where a model goes, and name one that its provider does not list', () => {
+test('routes are listed, and those to a model that its provider does not list are noted', () => {
   const configuration = readConfiguration(
     {
       providers: { one: { base_url: 'http://one/v1' }, two: { base_url: 'http://two/v1' } },
@@ -201,7 +201,7 @@ const worker = (more: Partial<WorkerView> = {}): WorkerView => ({
   ...{ last_seen_at: 990, state: 'alive', slots: 64, slots_used: 3, lanes: 1, ...more },
 });
 
-test('workers: none, only silent ones, some silent, not told', () => {
+test('workers: none, only silent ones, some silent, unknown', () => {
   const judge = (...workers: WorkerView[]) => judgeWorkers(workers, 1_000_000);
   expect(judge()).toMatchObject({ cause: 'no_worker', remedy: 'Start one: nightshift worker.' });
   expect(judge(worker({ state: 'stopping' }))).toMatchObject({ cause: 'no_worker' });
@@ -216,7 +216,7 @@ test('workers: none, only silent ones, some silent, not told', () => {
   expect(judgeWorkers(null, 1)).toMatchObject({ state: 'note' });
 });
 
-test('a claim is taken for a dead worker’s only where that can be known', () => {
+test('a worker counts as dead only if that is known', () => {
   expect(isDead(null)('worker_1')).toBe(false);
   expect(isDead([worker({ id: 'host:1' })])('worker_1')).toBe(false);
   const known = isDead([worker(), worker({ id: 'worker_2', state: 'silent' })]);
@@ -228,7 +228,7 @@ const lane = (more: Partial<LaneLook>): LaneLook => ({
   ...{ message: null, ...more },
 });
 
-test('lanes that stand still: why, until when, and what helps', () => {
+test('lanes that are not open: why, until when, and the fix', () => {
   const judge = (more: Partial<LaneLook>) => judgeLanes([lane(more)])[0];
   expect(judge({ state: 'open' })).toMatchObject({ state: 'ok', message: '1, all open' });
   const cools = 'gpt at openai: the rate limit is reached.';
@@ -254,11 +254,11 @@ test('lanes that stand still: why, until when, and what helps', () => {
   expect(judgeLanes([])[0]).toMatchObject({ message: 'none yet' });
   const many = Array.from({ length: 25 }, () => lane({ reason: 'paused' }));
   expect(judgeLanes(many).at(-1)).toMatchObject({
-    message: 'and 5 more that stand still',
+    message: 'and 5 more that are not open',
   });
 });
 
-test('batches that wait: a fault is one, what was meant is not', () => {
+test('waiting batches: faults are wrong, intended waits are not', () => {
   const judge = (reason: string | null, more = {}) =>
     judgeBatches(
       [
@@ -301,7 +301,7 @@ test('batches that wait: a fault is one, what was meant is not', () => {
   });
 });
 
-test('deliveries that were put back are told, and are no fault any more', () => {
+test('requeued deliveries are reported, and are no longer a fault', () => {
   expect(judgeDeliveries({ open: 1204, redelivered: 0 })).toMatchObject({
     state: 'ok',
     message: '1,204 jobs are open, each in a queue or on its way to one',
@@ -309,6 +309,6 @@ test('deliveries that were put back are told, and are no fault any more', () => 
   const report = reportOf([judgeDeliveries({ open: 3, redelivered: 1 })]);
   expect(report).toMatchObject({ ok: true, cause: null });
   expect(report.summary).toMatch(
-    /^Nothing is wrong\. 1 job stood in no queue any more .* into theirs\.$/,
+    /^Nothing is wrong\. 1 job was missing from the queues .* and was requeued\.$/,
   );
 });

@@ -9,7 +9,7 @@ type Model = Estimate['models'][number];
 
 const basis = {
   output_basis: { source: 'learned', answers: 1204, message: 'learned from 1,204 earlier answers' },
-  finish_basis: { source: 'reached', message: 'at 120 results a minute, which m reached' },
+  finish_basis: { source: 'reached', message: 'at 120 results a minute, measured for m' },
 } as const;
 const known = {
   ...{ input_tokens: 400_000, output_tokens: 2_000_000, cost_usd: 8.4, unlimited_requests: 0 },
@@ -45,7 +45,7 @@ function view(estimate: Partial<Estimate> = {}, more: Partial<BatchDryRun> = {})
   );
 }
 
-test('what is known is told in few lines', () => {
+test('known values are shown in a few lines', () => {
   expect(view()).toBe(
     [
       'requests  20,000',
@@ -53,14 +53,14 @@ test('what is known is told in few lines', () => {
       'tokens    about 400,000 in; out likely 600,000, at most 2,000,000',
       'output    learned from 1,204 earlier answers',
       'cost      likely $3.20, at most $8.40',
-      'ends      about 12:10, at 120 results a minute, which m reached',
+      'ends      about 12:10, at 120 results a minute, measured for m',
       'm         20,000 requests, likely $3.20',
       'Nothing was started.',
     ].join('\n'),
   );
 });
 
-test('what has no bound or no price says so', () => {
+test('missing bounds and prices are named', () => {
   const text = view({
     ...{ unlimited_requests: 40, at_most: { output_tokens: null, cost_usd: null } },
     likely: { output_tokens: 600_000, cost_usd: null },
@@ -105,14 +105,14 @@ test('duplicates, warnings, bad lines and an end that comes too late', () => {
   expect(text).toMatch(/^requests +20,001, 1 of them wrong$/m);
   expect(text).toMatch(/^duplicates +1,204 of 20,000 lines are identical to an earlier one$/m);
   expect(text).toMatch(/^warning +gpt-4o-mimi: no price, .*did you mean gpt-4o-mini\?$/m);
-  expect(text).toMatch(/^ends .*; the window ends before, at Nov 22, 12:00$/m);
+  expect(text).toMatch(/^ends .*; the completion window ends first, at Nov 22, 12:00$/m);
   expect(text).toMatch(/^line 7: This line is bad\.\nNothing was started; it would fail\.$/m);
 });
 
-test('no end is told while a lane stands still', () => {
-  const message = 'm at openai stands still: 401 Incorrect API key; next try in 40 s';
+test('no end is shown while a lane is paused', () => {
+  const message = 'm at openai is paused: 401 Incorrect API key; next try in 40 s';
   const finish = { source: 'standing_still', message } as const;
   expect(view({ finishes_at: null, in_time: null, finish_basis: finish })).toMatch(
-    /^ends +unknown: m at openai stands still: 401 Incorrect API key; next try in 40 s$/m,
+    /^ends +unknown: m at openai is paused: 401 Incorrect API key; next try in 40 s$/m,
   );
 });

@@ -7,7 +7,7 @@ import { batchTable, laneTable } from '../../src/bulk/operator-tables.ts';
 import { tableLines } from '../../src/bulk/text-table.ts';
 import { batchAt, batchView, laneView } from '../support/batches.ts';
 
-test('columns stand below each other, numbers on the right', () => {
+test('columns are aligned, numbers to the right', () => {
   const table = {
     columns: ['NAME', '>N'],
     rows: [
@@ -22,7 +22,7 @@ test('columns stand below each other, numbers on the right', () => {
   ]);
 });
 
-test('whatever stands in a cell, a line is one line and no longer than the terminal', () => {
+test('whatever a cell holds, each row is one line and no longer than the terminal', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.string())),
@@ -39,7 +39,7 @@ test('whatever stands in a cell, a line is one line and no longer than the termi
   );
 });
 
-test('a batch shows progress, failures, cost and what it waits for', () => {
+test('a batch shows progress, failures, cost and why it is waiting', () => {
   const nowMs = 2_000_000;
   const waiting_for = { reason: 'no_worker', message: 'No worker is alive', until: null };
   const [, first, second] = tableLines(
@@ -58,7 +58,7 @@ test('a batch shows progress, failures, cost and what it waits for', () => {
   expect(second).toMatch(/ failed +– +0 +unknown /);
 });
 
-test('a lane shows why it stands still', () => {
+test('a lane shows why it is held up', () => {
   const still = laneView({ state: 'paused', reason: 'lane_paused', message: '401', until: 5 });
   const [, open, paused] = tableLines(laneTable([laneView(), still], 1000), Infinity);
   expect(open).toMatch(/^gpt-4o +openai +open +480 +0 +12 +200 +lane_1$/);
@@ -83,7 +83,7 @@ test('a lane is named by its id, its model, or provider and model', () => {
   expect(() => laneTarget('none', [])).toThrow(CommandError);
 });
 
-test('bytes for people', () => {
+test('formats bytes', () => {
   expect([0, 812, 63e6, 64_000_000, 1.2e12, 5e16].map(bytes)).toEqual([
     ...['0 B', '812 B', '63.0 MB', '64.0 MB', '1.20 TB', '5.00e+4 TB'],
   ]);

@@ -15,7 +15,7 @@ async function merged(before: readonly string[], again: readonly string[]): Prom
   return result;
 }
 
-test('a retry of any of the lines takes their places, and the order stays', async () => {
+test('results of a retry replace those of its lines, and keep the order', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 40 }),
@@ -33,7 +33,7 @@ test('a retry of any of the lines takes their places, and the order stays', asyn
 
 test('a retry of another batch is refused', async () => {
   await expect(merged([line('a', 0)], [line('b', 1)])).rejects.toThrow(
-    /^batch_2 has a result for "b", which the batch that it retries has not/,
+    /^batch_2 has a result for "b", but the batch that it retries does not/,
   );
 });
 
@@ -61,11 +61,11 @@ test.each([
   ['flagged', 403],
   ['worker_lost', null],
   ['invalid_custom_id', null],
-])('%s (%s) is not done again', (code, status) => {
+])('%s (%s) is not retried', (code, status) => {
   const { retryable, changes } = adviceOn([group(code, status, 3)]);
   expect({ retryable, changes }).toEqual({
     retryable: 0,
-    changes: [expect.stringMatching(/^3 would fail again: .*anew\.$/)],
+    changes: [expect.stringMatching(/^3 would fail again: .*submit them again\.$/)],
   });
 });
 
@@ -78,13 +78,13 @@ test.each([
   ['batch_cancelled', null],
   ['provider_unreachable', null],
   ['request_timeout', null],
-])('%s (%s) is worth another try', (code, status) => {
+])('%s (%s) is worth a retry', (code, status) => {
   expect(adviceOn([group(code, status, 2)])).toEqual({
     ...{ retryCodes: [code], retryable: 2, failed: 2, changes: [] },
   });
 });
 
-test('of a mixture each part is told, and a request larger than the limit is not a rate limit', () => {
+test('a mixture gets advice for each part, and a request larger than the limit is not a rate limit', () => {
   expect(
     adviceOn([
       group('http_503', 503, 4),
@@ -97,7 +97,7 @@ test('of a mixture each part is told, and a request larger than the limit is not
     ...{ retryable: 4, failed: 10 },
     changes: [
       expect.stringMatching(/^2 would fail again: they are larger/),
-      expect.stringMatching(/^4 would fail again: the answer is about the request itself/),
+      expect.stringMatching(/^4 would fail again: the provider rejected the request itself/),
     ],
   });
 });

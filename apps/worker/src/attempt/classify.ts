@@ -54,15 +54,15 @@ function classifyStatus(
 }
 
 /**
- * Below 500 and nevertheless of the moment: 408 and 409 as OpenAI's SDKs retry them; 424 (a model behind a gateway failed:
- * Bedrock, Hugging Face), 425 (too early, RFC 8470), 498 (Groq: flex capacity exceeded), 499 (a gateway saw its client leave).
+ * Transient although below 500: 408 and 409, which OpenAI's SDKs retry; 424 (a model behind a gateway failed: Bedrock,
+ * Hugging Face), 425 (too early, RFC 8470), 498 (Groq: flex capacity exceeded), 499 (a gateway's client disconnected).
  */
 const transientStatuses: ReadonlySet<number> = new Set([408, 409, 424, 425, 498, 499]);
 
 /**
- * No wait of seconds fills an account. 402 says so by its status (OpenRouter, DeepSeek, Together). OpenAI says it as 429
- * `insufficient_quota` or `billing_not_active` and as 400 `billing_hard_limit_reached`, Anthropic as `billing_error`, or as
- * 400 in words alone: "Your credit balance is too low to access the Anthropic API."
+ * The account has no credit; a retry within seconds cannot help. OpenRouter, DeepSeek and Together answer 402. OpenAI answers 429
+ * `insufficient_quota` or `billing_not_active`, or 400 `billing_hard_limit_reached`. Anthropic answers `billing_error`, or a
+ * 400 that says so only in its message: "Your credit balance is too low to access the Anthropic API."
  */
 const moneyCodes: ReadonlySet<string> = new Set([
   ...['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached', 'billing_error'],

@@ -11,24 +11,24 @@ import type { Outcome } from './outcome.ts';
 
 type Refusal = Extract<Outcome, { kind: 'rate_limited' | 'lane_refused' }>;
 
-/** A request that was refused so often while others were let in is refused for good. */
+/** A request that was refused this often while others succeeded has failed. */
 const MAX_REFUSALS = 10;
 const APART_MS = { first: 500, most: 30_000 };
-/** Where more of the calls than this are refused, a refusal says nothing of the request. */
+/** When a larger share of the lane's calls is refused, a refusal says nothing about the request. */
 const FEW_REFUSED = 0.3;
-/** A credential that worked within this time may still work: then one 403 says nothing of it. */
+/** A credential that worked within this time may still work, so one 403 says nothing about it. */
 const LATELY_MS = 600_000;
-/** So many refusals of the one job that is left, and of no other, are meant for it. */
+/** After this many refusals of a lane's only job, and of no other, the request itself is refused. */
 const ALONE_REFUSALS = 4;
 
-/** Whether the provider refused the request or its lane; see docs/adr/0025. */
+/** Decides whether the provider refused the request or its lane; see docs/adr/0025. */
 export function decideRefusal(outcome: Refusal, facts: AttemptFacts): NextStep {
   if (outcome.kind === 'rate_limited') return decideRateLimit(outcome, facts);
   if (outcome.reason !== 'forbidden') return pause(outcome, facts);
   return decideForbidden(outcome, facts);
 }
 
-/** True when the refusal is the request's own: then the lane does not cool, and its budget learns nothing from it. */
+/** True when the provider refuses this request, not the lane: the lane does not cool down and its budget learns nothing. */
 export function isOwnRefusal({ standing, lane }: AttemptFacts): boolean {
   return (
     standing.refusals > 0 &&
@@ -49,7 +49,7 @@ function decideRateLimit(
     return { kind: 'release', release: { ...release, standing: refused }, lane: cool };
   }
   const release = behind('rate_limit', outcome.message, 'rate_limited', random);
-  // Nobody else was let in since: another job has to be tried to find out.
+  // No other call has succeeded since: trying another job tells whether the lane is refused.
   if (!isOwnRefusal(facts)) return { kind: 'release', release, lane: cool };
   const refusals = standing.refusals + 1;
   if (refusals >= MAX_REFUSALS) return rejected(outcome);
@@ -72,7 +72,7 @@ function decideForbidden(
 ): NextStep {
   const { jobId, standing, sentAtMs, isProbe, lane, random } = facts;
   const { refusals, refusedSentAtMs } = standing;
-  // A call that was sent after its first refusal was let in: the credential is not what is refused.
+  // A call sent after the job's first refusal succeeded: the credential works, so this request is refused.
   if (refusals > 0 && lane.credentialSucceededSentAtMs > refusedSentAtMs) return rejected(outcome);
   const workedLately =
     lane.credentialSucceededAtMs > (refusedSentAtMs || sentAtMs) - LATELY_MS &&
@@ -83,7 +83,7 @@ function decideForbidden(
   const release = behind('backoff', outcome.message, outcome.reason, random);
   return {
     kind: 'release',
-    // Calls that are sent now have this long to show that the credential is good.
+    // Other calls have this long to show that the credential works.
     release: {
       ...release,
       delayMs: 1000 + 500 * random,

@@ -11,17 +11,17 @@ import {
 } from './next-step.ts';
 import type { Outcome } from './outcome.ts';
 
-/** A trial call that was answered charges its job at most this often: an outage of an hour costs six attempts of eight at most. */
+/** A trial charges its job at most this often: an outage of an hour costs a job at most six of its eight attempts. */
 export const TRIAL_CHARGE_EVERY_MS = 600_000;
-/** A request that was charged so often, while others succeeded, and fails again, does so by itself. */
+/** A request that was charged this often in runs that ended in a success is known to fail. */
 const KNOWN_AFTER = 2;
 const LATELY_MS = 300_000;
-/** A job with so few attempts is over before its lane's breaker opens; whoever sets that wants an end. */
+/** A job with this few attempts may fail before its lane's breaker opens: its caller asked for an early end. */
 const FEW_ATTEMPTS = 3;
 
 /**
- * A failure that says nothing of its lane: the request has failed before, while others succeeded. Otherwise one request that
- * breaks its engine would close the lane once it is the last one there.
+ * True when a failure says nothing about the lane: the request failed before while others succeeded. Without this, one request
+ * that crashes its engine would open the breaker once it is the lane's last job.
  */
 export function isKnownToFail(
   { wasSent }: { wasSent: boolean },
@@ -36,7 +36,7 @@ export function isKnownToFail(
   );
 }
 
-/** Outcome + attempt number + policy → the next step. Touches nothing. */
+/** Outcome + facts + policy → the next step. Pure. */
 export function decide(
   outcome: Outcome,
   facts: AttemptFacts,
@@ -107,7 +107,7 @@ function decideRetry(
   };
 }
 
-/** Whether the last attempt may be the last: the lane answers others, or the job has too few attempts to find out. */
+/** Whether the last attempt may fail the job: the lane answers other jobs, or the job has too few attempts to find out. */
 function mayFail(outcome: Retryable, facts: AttemptFacts): boolean {
   const { maxAttempts, sentAtMs, lane } = facts;
   return (
@@ -117,7 +117,7 @@ function mayFail(outcome: Retryable, facts: AttemptFacts): boolean {
   );
 }
 
-/** The breaker is open: the job waits behind the others, so that the next trial takes another one. */
+/** The breaker is open: the job is requeued behind the others, so that the next trial takes a different one. */
 function decideInOutage(outcome: Retryable, facts: AttemptFacts): NextStep {
   const { charged, maxAttempts, sentAtMs, isProbe, standing, random } = facts;
   const isCharged =

@@ -13,13 +13,13 @@ interface CallInFlight {
 /** The calls that this process has at providers now. */
 export interface InFlight {
   readonly size: number;
-  /** Registers a call; returns how to forget it. `startedMs`: on the monotonic clock. */
+  /** Registers a call; returns a function that removes it. `startedMs` is on the monotonic clock. */
   add(call: CallInFlight): () => void;
-  /** When the oldest call of a lane began, on the monotonic clock; null while there is none. */
+  /** When the lane's oldest call in flight began, on the monotonic clock; null while there is none. */
   oldest(laneId: string): number | null;
-  /** Ends calls of a lane that began before, as many as are wanted: they will not come back. Returns how many. */
+  /** Aborts calls of the lane that began before this time, since they hang; `most` of them. Returns how many. */
   giveUp(laneId: string, startedBeforeMs: number, most?: number): number;
-  /** Frees the slots of a lane's calls that began before: nobody answers, and they may hang for long. */
+  /** Frees the slots of the lane's calls that began before this time: they may hang for long. */
   park(laneId: string, startedBeforeMs: number): void;
   /** Aborts the call of a job that is not ours any more. */
   withdraw(jobId: string): void;

@@ -3,16 +3,16 @@ import type { AttemptStore, Claim, MemoryWatch, Settlement } from '@nightshift/s
 import type { Logger } from '@nightshift/shared/telemetry';
 
 /**
- * Longer answers go to the blob store. A chat's text is seldom so long (about 16,000 tokens); embeddings and images are. A
- * file for each answer costs an fsync of its own, so that short ones stay in Redis.
+ * Longer answers go to the blob store. A chat answer is rarely this long (about 16,000 tokens); embeddings and images are. Short
+ * answers stay in Redis because each file costs an fsync.
  */
 const LONGEST_IN_REDIS = 64_000;
-/** While Redis is short of memory a file is the smaller cost: what was accepted must fit into the reserve. */
+/** While Redis is short of memory, accepted work must fit into the reserve; a file is then the smaller cost. */
 const LONGEST_IN_TIGHT_REDIS = 4000;
 
 type Response = Settlement['response'];
 
-/** Puts an answer where it is to be kept; returns what the record is to hold of it. */
+/** Stores a large answer in the blob store; returns the response as the record should hold it. */
 export type KeepAnswer = (claim: Claim, response: Response) => Promise<Response>;
 
 export function createAnswerKeeper({
@@ -36,7 +36,7 @@ export function createAnswerKeeper({
       const { bytes } = await blobs.put(name, piecesOf(response.body));
       return { ...response, blob: { name, bytes } };
     } catch (error) {
-      // A full disk must not cost an answer that was paid for: the record takes it as it would a short one.
+      // A full disk must not lose an answer that was paid for: the record stores it as it would a short one.
       const { message } = error as Error;
       logger.warn({ jobId: claim.jobId, reason: message }, 'answer.kept_in_redis');
       return response;
@@ -44,7 +44,7 @@ export function createAnswerKeeper({
   };
 }
 
-/** Spread over 256 folders: a folder of a million files is slow on many disks. The generation's claim is its one writer. */
+/** Spread over 256 folders, because a folder of a million files is slow on many disks. Only the claim with this generation writes it. */
 export function answerBlobName({ jobId, generation }: Pick<Claim, 'jobId' | 'generation'>): string {
   let sum = 0;
   for (const character of jobId) sum = (31 * sum + character.charCodeAt(0)) % 65_536;

@@ -15,27 +15,27 @@ export interface AttemptFacts {
   random: number;
   /** When the call was sent, unix ms on Redis' clock. */
   sentAtMs: number;
-  /** The single call that tried a lane which the provider had closed or did not answer for. */
+  /** This was the single call that tries a paused or unreachable lane. */
   isProbe: boolean;
   standing: Standing;
   lane: LaneFacts;
 }
 
-/** What is known of the lane when a call has come back. Instants are unix milliseconds on Redis' clock, 0 for never. */
+/** What is known about the lane when a call has come back. Times are unix milliseconds on Redis' clock, 0 for never. */
 export interface LaneFacts {
   /** The run of failures that this failure belongs to; 0 for none. */
   run: number;
   /** The breaker is open. */
   isUnreachable: boolean;
-  /** When a success came back last, and the latest sending of one. */
+  /** When the last success came back, and the latest time at which a successful call was sent. */
   succeededAtMs: number;
   succeededSentAtMs: number;
-  /** The same over all lanes of the credential, as far as this process has seen. */
+  /** The same over all lanes of the credential, as far as this process knows. */
   credentialSucceededAtMs: number;
   credentialSucceededSentAtMs: number;
-  /** The part of the lane's calls that is answered 429, without jobs that were refused before. From 0 to 1. */
+  /** Share of the lane's calls that get a 429, not counting jobs that were refused before. From 0 to 1. */
   refusedShare: number;
-  /** The one job whose refusal paused the lane; `*` for several, null for none. */
+  /** The only job whose refusal paused the lane; `*` for several, null for none. */
   refusedJob: string | null;
 }
 
@@ -66,7 +66,7 @@ export function rejected({
   };
 }
 
-/** Back to the head of its queue, and no attempt used up. */
+/** Returns the job to the head of its queue, uncharged. */
 export function toHead(reason: Release['reason'], message: string, detail: string): Release {
   return {
     ...{
@@ -79,10 +79,10 @@ export function toHead(reason: Release['reason'], message: string, detail: strin
   };
 }
 
-/** It must be back in its queue before the next trial, which may have no other job. */
+/** Short enough that the job is queued again before the next trial, which may have no other job to take. */
 const BEHIND_MS = { least: 300, spread: 400 };
 
-/** Behind the jobs that wait in its queue, and no attempt used up. */
+/** Requeues the job behind those that wait in its queue, uncharged. */
 export function behind(
   reason: Release['reason'],
   message: string,

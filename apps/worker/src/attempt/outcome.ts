@@ -8,18 +8,18 @@ export interface RecordedResponse {
   body: string;
 }
 
-/** Why a call was ended from this side. */
+/** Why this process aborted a call. */
 export type AbortReason =
   /** The job was cancelled, expired or taken over: its record is not ours any more. */
   | 'withdrawn'
   /** The attempt took longer than it may. */
   | 'timed_out'
-  /** No call of its lane came back for long, and now others do: this one will not. */
+  /** The call hung through an outage, and its lane answers other calls again. */
   | 'silent'
-  /** This worker stops. */
+  /** This worker is stopping. */
   | 'handed_off';
 
-/** What an attempt came to. */
+/** The result of an attempt. */
 export type Outcome =
   | { kind: 'succeeded'; response: RecordedResponse; usage: Usage | null }
   | {
@@ -36,7 +36,7 @@ export type Outcome =
       message: string;
       retryAfterMs: number | null;
       response: RecordedResponse | null;
-      /** The provider may have seen the request: it may have worked on it, and may charge for it. */
+      /** The provider may have received the request, worked on it and charged for it. */
       wasSent: boolean;
     }
   | { kind: 'aborted'; reason: Exclude<AbortReason, 'timed_out'> };

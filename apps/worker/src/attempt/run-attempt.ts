@@ -20,28 +20,28 @@ export interface LaneAccess {
   readonly provider: Provider;
   /** Waits until the lane may be called and a slot is free; `not_now` when that takes longer than a moment. */
   reserve(): Promise<Reservation | 'not_now'>;
-  /** Runs of failures of the lane that were outages; see `AttemptStore.begin`. */
+  /** Runs of failures that opened the lane's breaker; see `AttemptStore.begin`. */
   readonly openedRuns: string;
-  /** A call came back; `isFirst`: its job was never refused before. Returns what is known of the lane now. */
+  /** Records that a call came back and returns what is now known about the lane. `isFirst`: its job was never refused before. */
   heard(outcome: Outcome, times: CallTimes, isFirst: boolean): LaneFacts;
-  /** The failure may be the lane's: tells the fleet, and resolves to what is known of the lane then. */
+  /** Reports a failure to the fleet, which may open the lane's breaker; resolves to what is then known about the lane. */
   failed(kind: 'call' | 'trial' | 'known', message: string): Promise<LaneFacts>;
-  /** Tells the lane, and with it the fleet, what the provider said. */
+  /** Reports a refusal by the provider to the lane, and so to the fleet. */
   report(news: LaneNews, reservation: Reservation, jobId: string): Promise<void>;
 }
 
 export interface Reservation {
-  /** The single call that tries a lane which the provider closed or does not answer for. */
+  /** This is the single call that tries a paused or unreachable lane. */
   isProbe: boolean;
-  /** How long this call may take, beside the limits that every call has; null for no other limit. */
+  /** Time limit of this call in addition to the limits of every call; null for none. */
   timeoutMs: number | null;
-  /** The call is about to be made. */
+  /** Call just before the call is made. */
   sent(): void;
-  /** The call is over: the lane's budget learns from it. `isTelling` is false when the outcome says nothing of the lane's limits. */
+  /** The call has ended; the lane's budget learns from it unless `isTelling` is false: the outcome says nothing about its limits. */
   heard(outcome: Outcome, answer: ProviderAnswer, isTelling: boolean): void;
-  /** The call hangs: its slot is another's from now on. */
+  /** The call hangs: frees its slot now. */
   park(): void;
-  /** Gives back what was reserved and not used, and the slot, once; the outcome says whether the lane was heard. */
+  /** Releases the slot and any unused budget; has no effect the second time. A null outcome means that no call came back. */
   end(outcome: Outcome['kind'] | null): Promise<void>;
 }
 
@@ -207,7 +207,7 @@ async function call(
   }
 }
 
-/** What is known when a call has come back. */
+/** Gathers the facts for the decision once a call has come back. */
 function factsOf(
   outcome: Outcome,
   claim: Claim,
@@ -233,7 +233,7 @@ function factsOf(
   };
 }
 
-/** Tells the fleet of a failure, which may open the lane's breaker; resolves to what is known then. */
+/** Reports a failure to the fleet, which may open the lane's breaker; resolves to the facts after that. */
 async function tellFailure(
   outcome: Extract<Outcome, { kind: 'retryable' }>,
   facts: AttemptFacts,
@@ -245,7 +245,7 @@ async function tellFailure(
   return { ...facts, lane: await lane.failed(kind, outcome.message) };
 }
 
-/** The outcome is the request's, or an outage's: it says nothing of how much the lane can take. */
+/** True when the outcome is due to the request or to an outage: it says nothing about the lane's limits. */
 function isOwnFault(outcome: Outcome, facts: AttemptFacts): boolean {
   if (outcome.kind === 'rate_limited') return isOwnRefusal(facts);
   return (
@@ -253,7 +253,7 @@ function isOwnFault(outcome: Outcome, facts: AttemptFacts): boolean {
   );
 }
 
-/** In the slot: answers that are being written must not become more than calls that may be made. */
+/** Runs while the slot is held, so that answers being written cannot outnumber the slots. */
 async function keepLargeAnswer(
   step: NextStep,
   claim: Claim,

@@ -26,7 +26,7 @@ export interface ConductorDependencies {
   queues: LaneQueues;
   blobs: BlobStore;
   memory: Pick<MemoryWatch, 'isTight'>;
-  /** Where the blobs are, for those who have to make room there: `file:./data/blobs`. */
+  /** Location of the blob store, shown to operators who must free space there: `file:./data/blobs`. */
   blobsAt: string;
   configuration: Configuration;
   clock: Clock;
@@ -71,7 +71,7 @@ export async function conduct(
         const written = await drain(state.batch, hands.writer);
         if (written === 'lost') return;
         const step = await advance(conducting, state, hands, written, dependencies);
-        // Without a look at the results nothing was written that could have failed again.
+        // If results were not read, nothing was written, so the failure may still be there.
         if (written !== 'not_due') await trouble.over(state.batch);
         if (step === 'over') return;
         if (step === 'waiting') await clock.sleep(LOOK_MS, signal).catch(() => undefined);
@@ -96,7 +96,7 @@ async function drain({ status, counts }: Batch, writer: ResultWriter): Promise<D
   return await writer.drain(isEnding || counts.completed + counts.failed === counts.total);
 }
 
-/** `feed → end`: what follows in a round when results were drained. */
+/** `feed → end`: the rest of a round after results were drained. */
 async function advance(
   conducting: Conducting,
   state: ConductedBatch,

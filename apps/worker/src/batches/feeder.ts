@@ -18,7 +18,7 @@ import { createTokenLimits } from './token-limits.ts';
 /** In one script call. */
 const FED_AT_ONCE = { lines: 250, bytes: 1_000_000 };
 const SKIPPED_AT_ONCE = 500;
-/** While Redis is short of memory, more are not let in before as few are left; feed-lines has the same number. */
+/** While Redis is short of memory, no lines are fed until at most this many are outstanding; feed-lines has the same number. */
 const FEW_LINES = 16;
 
 export interface Feeder {

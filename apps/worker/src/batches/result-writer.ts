@@ -7,10 +7,10 @@ import { resultLine } from './result-line.ts';
 import { growFile } from './segments.ts';
 
 const READ_AT_ONCE = 1000;
-/** Of answers in the blob store, in memory at once; one alone may be larger. */
+/** Most bytes of answers to hold in memory at once; a single answer may be larger. */
 const WRITTEN_AT_ONCE_BYTES = 16_000_000;
 
-/** `not_due`: results were not looked at. */
+/** `not_due`: results were not read. */
 export type Drained = 'not_due' | 'nothing' | 'some' | 'more' | 'lost';
 
 export interface ResultWriter {
@@ -73,7 +73,7 @@ export function createResultWriter(
   };
 }
 
-/** The first results, as many as may be in memory at once with their answers. */
+/** The first results whose answers fit into memory together. */
 export function firstOf(results: readonly LineResult[], mostBytes: number): readonly LineResult[] {
   let bytes = 0;
   const beyond = results.findIndex(({ response }, at) => {

@@ -9,11 +9,11 @@ import { isRedisFull, type Conducting } from '@nightshift/shared/redis';
 import { causeOf, redisFullWait, storageMessage } from '@nightshift/shared/waiting';
 import type { ConductorDependencies } from './conductor.ts';
 
-/** What a conductor cannot get past at present, told to those who look at the batch and to the log, once each. */
+/** Reports what stops a conductor: once in the batch's record, for its readers, and once in the log. */
 export interface Trouble {
   /** A round failed. Never rejects. */
   met(failure: Error): Promise<void>;
-  /** A round went well. `batch` is as it was before it. */
+  /** A round succeeded. `batch` is its state before that round. */
   over(batch: Batch): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function createTrouble(
       try {
         await store.holdUp(conducting, heldUp);
       } catch {
-        // The next failure tells it.
+        // The next failure reports it.
         told = null;
       }
     },
@@ -50,7 +50,7 @@ export function createTrouble(
   };
 }
 
-/** What of it those who look at the batch are told; null for what has no name among the reasons to wait. */
+/** The error as a reason to wait that readers of the batch see; null if none of the reasons fits. */
 export function heldUpBy(error: Error, blobsAt: string): Batch['heldUp'] {
   if (isRedisFull(error)) return { reason: 'redis_full', message: redisFullWait().message };
   if (error instanceof BlobStoreFullError) {

@@ -168,7 +168,7 @@ export function createFleet(options: FleetOptions): Fleet {
         await standings.see(worker.lane, state);
         const calls = worker.takeCalls();
         if (calls.calls > 0) await lanes.addCalls(worker.lane.id, state.nowMs, calls);
-        // While the lane stands still it has no rate.
+        // A paused or unreachable lane has no throughput.
         const { state: standing } = laneStanding(state);
         const isRunning = standing === 'open' || standing === 'cooling';
         const note = isRunning ? worker.takeNote() : null;

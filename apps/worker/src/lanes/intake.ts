@@ -2,20 +2,20 @@ import type { Clock } from '@nightshift/shared/clock';
 import { MOST_IN_BUNDLE } from '@nightshift/shared/job';
 import { createMeanCount } from './mean-count.ts';
 
-/** `recording`: its slot is the next one's, and its result is on its way. */
+/** `recording`: the slot is free again, and the result is being saved. */
 export type DeliveryStage = 'waiting' | 'in_slot' | 'recording' | 'over';
 
-/** What the reader of one queue has taken, and how much more it may take. */
+/** Counts what the reader of one queue has taken, and decides how much more it may prefetch. */
 export interface Intake {
-  /** Entries that were taken and are not over. */
+  /** Entries that were taken and are not finished. */
   readonly entries: number;
-  /** An entry was taken; returns how it is over. */
+  /** Counts an entry; returns a function to call when it is finished. */
   takeEntry(): () => void;
-  /** An entry turned out to hold so many deliveries; true when the limit may be another for it. */
+  /** Records how many deliveries an entry holds; returns true if the limit may have changed. */
   learnSize(deliveries: number): boolean;
-  /** One of an entry's deliveries waits for a slot; returns how it goes on. */
+  /** Counts a delivery that waits for a slot; returns a function that moves it to its next stage. */
   takeDelivery(): (stage: DeliveryStage) => void;
-  /** How many entries may be taken in all when slots are free for so many deliveries; one at least. */
+  /** How many entries the reader may hold when slots are free for `room` deliveries; at least one. */
   limit(room: number): number;
 }
 
@@ -24,8 +24,8 @@ export function createIntake(clock: Pick<Clock, 'monotonic'>, totalSlots: number
   let waiting = 0;
   const recording = createMeanCount(clock);
   let lastSize = 1;
-  // Several entries are fetched before the first is looked at, and they differ in size: until smaller ones have come for
-  // a while, the next is reckoned to be the largest of the last, and the first to be the largest that there is.
+  // Several entries of different sizes are fetched before the first is parsed. Assume the largest bundle at first, then the
+  // largest recent one, decreasing by one with each smaller entry.
   let reckonedSize = MOST_IN_BUNDLE;
 
   return {
@@ -60,10 +60,10 @@ export function createIntake(clock: Pick<Clock, 'monotonic'>, totalSlots: number
     },
 
     /**
-     * What is taken beyond the free slots would wait here while another process could have run it. What is being recorded
-     * has no slot and counts nevertheless, since BullMQ fetches the next one for it when it is over; what is recorded at a
-     * time in the mean is taken in addition, for the slots that are free until then. Of bundles one more, since the calls of
-     * one do not end all at once, and two where that is no more than half of the slots: the next is a round trip away.
+     * Entries beyond the free slots would wait here while another process could run them. Deliveries being saved hold no slot
+     * but count, since BullMQ fetches the next entry when they finish; the average number of saves in progress is prefetched in
+     * addition, for the slots that are free until then. Prefetch one more bundle, since the calls of a bundle do not all end at
+     * once, or two if they fill no more than half of the slots: the next fetch takes a round trip.
      */
     limit: (room) => {
       const oneMore = lastSize - 1;

@@ -14,22 +14,22 @@ import {
 } from './lane-health.ts';
 import type { SlowStart } from './slow-start.ts';
 
-/** This process's part in its lane's breaker: what it tells of its calls, and what it does when the breaker opens and closes. */
+/** This process's side of a lane's breaker: it reports the results of calls and reacts when the breaker opens or closes. */
 export interface LaneBreaker {
   readonly openedRuns: string;
-  /** Takes over what Redis says. */
+  /** Applies the lane's state from Redis. */
   take(snapshot: LaneSnapshot): void;
   heard(outcome: Outcome, times: CallTimes, isFirst: boolean): LaneFacts;
   failed(kind: 'call' | 'trial' | 'known', message: string): Promise<LaneFacts>;
-  /** The trial call was answered, whatever with. */
+  /** Reports that the trial call was answered, whatever the answer. */
   trialAnswered(): Promise<void>;
-  /** Null unless the breaker is open. */
+  /** How long a trial call may take; null unless the breaker is open. */
   readonly trialTimeoutMs: number | null;
-  /** Every few seconds: tells what was not told, and finds out whether nobody answers any more. */
+  /** Call every few seconds: reports pending successes, and detects that no call comes back. */
   watch(): Promise<void>;
 }
 
-/** Calls that hang have this long to come back by themselves when the lane answers again. */
+/** When the lane answers again, calls that hang have this long to come back by themselves. */
 const OTHERS_MS = 3000;
 
 export function createLaneBreaker(options: {
@@ -42,14 +42,14 @@ export function createLaneBreaker(options: {
   clock: Clock;
   random: () => number;
   logger: Logger;
-  /** Jobs of the lane that are at work in this process. */
+  /** Queue entries of the lane that this process has taken. */
   atWork: () => number;
 }): LaneBreaker {
   const { laneId, gate, slowStart, credential, inFlight, clock, logger } = options;
   let snapshot: LaneSnapshot | null = null;
   let heardAtMs = clock.monotonic();
   let lastCall: CallTimes = { sentAtMs: 0, endedAtMs: 0, tookMs: 0 };
-  /** When the breaker closed: calls from before that still hang are given up soon after. */
+  /** When the breaker closed. Calls that still hang from before are aborted soon after. */
   let closedAtMs: number | null = null;
 
   const isUnreachable = (): boolean =>
@@ -84,7 +84,7 @@ export function createLaneBreaker(options: {
     refusedJob: health.shared?.refusedJob ?? null,
   });
 
-  /** No call comes back although they have been away for much longer than a slow one takes. */
+  /** Opens the breaker when calls have been in flight much longer than a slow call takes and none came back. */
   const watchSilence = async (afterMs: number): Promise<void> => {
     const oldestMs = inFlight.oldest(laneId);
     const nowMs = clock.monotonic();

@@ -4,23 +4,23 @@ import { addAnswer, emptyLengths, type AnswerLengths } from '@nightshift/shared/
 import type { LaneNote } from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
 
-/** Gathers what this process sees of a lane, to be noted in the lane's history once per look and not once per call. */
+/** Gathers a lane's results in this process, so that its history is written every few seconds and not once per call. */
 export interface LaneDiary {
   add(call: CallSeen): void;
-  /** What came since the last time. Null when the lane has had no result for a minute: then there is nothing to note. */
+  /** Takes what was gathered since the last call. Null when the lane has had no result for a minute. */
   take(): LaneNote | null;
 }
 
 export interface CallSeen {
   outcome: Outcome['kind'];
   endpoint: Endpoint;
-  /** Null where the provider told none. */
+  /** Null if the provider reported none. */
   outputTokens: number | null;
-  /** Answers that the request asked for. */
+  /** Number of choices that the request asked for. */
   choices: number;
 }
 
-/** A lane that cools down has no results for a while; the looks until then belong to the rate that it reaches. */
+/** Samples continue this long without a result: pauses while the lane cools down are part of its throughput. */
 const IDLE_MS = 60_000;
 
 export function createLaneDiary(clock: Pick<Clock, 'monotonic'>): LaneDiary {

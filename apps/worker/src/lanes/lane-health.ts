@@ -3,27 +3,27 @@ import type { LaneHealth as SharedHealth, LaneSnapshot } from '@nightshift/share
 import type { CallTimes, LaneStore } from '@nightshift/shared/redis';
 import type { Outcome } from '../attempt/outcome.ts';
 
-/** Successes are told so often while the lane's calls fail: one of them ends the run of failures. */
+/** While the lane's calls fail, successes are reported this often, because one of them ends the run of failures. */
 const TELL_EVERY_MS = 250;
-/** The parts of a lane's calls that are refused and that fail follow about the last so many calls. */
+/** The shares of refused and of failed calls are moving averages over about this many calls. */
 const SHARE_CALLS = 20;
 
-/** Successes of all lanes of one credential in this process. */
+/** The last success over all lanes of one credential, in this process. */
 export interface CredentialHealth {
   /** Unix milliseconds on Redis' clock, 0 for never. */
   succeededAtMs: number;
   succeededSentAtMs: number;
 }
 
-/** So many failures in a row are no chance where few calls fail. */
+/** Bounds for the number of consecutive failures that open the breaker. */
 const FAILURES = { least: 4, most: 10, mostWhereManyFail: 40 };
-/** A row of failures that chance brings about more rarely than this is an outage. */
+/** Consecutive failures that are less likely than this by chance are an outage. */
 const BY_CHANCE = 1e-5;
 
 /**
- * How many failures in a row open a lane's breaker; see docs/adr/0025.
- * @param atWork how many of its jobs are at work in this process
- * @param failedShare the part of its calls that failed before this row began, from 0 to 1
+ * How many consecutive failures open a lane's breaker; see docs/adr/0025.
+ * @param atWork queue entries of the lane that this process has taken
+ * @param failedShare share of its calls that failed before this run began, from 0 to 1
  */
 export function failuresToOpen(atWork: number, failedShare: number): number {
   const few = Math.min(FAILURES.most, Math.max(FAILURES.least, 3 * atWork));
@@ -32,35 +32,37 @@ export function failuresToOpen(atWork: number, failedShare: number): number {
   return Math.min(FAILURES.mostWhereManyFail, Math.max(few, byChance));
 }
 
-/** How long nobody answers until that is taken for an outage, and how long a trial call may take; null while unknown. */
+/** After this long without an answer the breaker opens; null while the duration of a slow call is unknown. */
 export function silenceMs(slowMs: number): number | null {
   return slowMs === 0 ? null : Math.max(30_000, 4 * slowMs);
 }
+
+/** How long a trial call may take. */
 export function trialTimeoutMs(slowMs: number, outageMs: number): number {
   return slowMs === 0
     ? Math.max(60_000, outageMs / 2)
     : Math.max(30_000, 3 * slowMs, outageMs / 60);
 }
 
-/** What this process knows of how its lane's calls end, and what it tells the fleet of it. */
+/** What this process knows about the results of its lane's calls, and what it reports to the fleet. */
 export interface LaneHealth {
   readonly shared: SharedHealth | null;
   readonly refusedShare: number;
-  /** The last success: of the fleet as far as told, and of this process. */
+  /** The last success of this process, or of the fleet if that was reported later. */
   readonly succeededAtMs: number;
   readonly succeededSentAtMs: number;
   learn(snapshot: LaneSnapshot): void;
-  /** A call came back; `isFirst`: its job was never refused before. */
+  /** Records that a call came back; `isFirst`: its job was never refused before. */
   heard(outcome: Outcome, times: CallTimes, isFirst: boolean): void;
-  /** A failure that may be the lane's; resolves to the number of its run, or 0. */
+  /** Reports a failure; resolves to the number of its run, or 0. */
   failed(failure: {
     kind: 'call' | 'trial' | 'known' | 'silence';
     message: string;
     atWork: number;
   }): Promise<number>;
-  /** The single call that tried the lane was answered. */
+  /** Reports that the trial call was answered. */
   trialAnswered(times: CallTimes): Promise<void>;
-  /** Tells what was not told yet. */
+  /** Reports what has not been reported yet. */
   flush(): Promise<void>;
 }
 
@@ -87,7 +89,7 @@ export function createLaneHealth({
   let untold: { kind: 'success' | 'answer'; times: CallTimes } | null = null;
   let toldAtMs = -Infinity;
   let refusedShare = 0;
-  /** Of late, and when the last success came: failures since then may be an outage's. */
+  /** Now, and as of the last success: failures since then may belong to an outage. */
   let failedShare = 0;
   let failedShareBefore = 0;
 
@@ -100,7 +102,7 @@ export function createLaneHealth({
     onSnapshot(await lanes.answer(laneId, kind, times));
   };
   const note = (kind: 'success' | 'answer', times: CallTimes): void => {
-    // A success tells more than a refusal does.
+    // A success says more than a refusal.
     if (untold?.kind !== 'success' || kind === 'success') untold = { kind, times };
     if (shared?.isFailing === true && clock.monotonic() - toldAtMs >= TELL_EVERY_MS) {
       flush().catch(onFailure);
@@ -136,7 +138,7 @@ export function createLaneHealth({
         lastSuccess = {
           endedAtMs: times.endedAtMs,
           sentAtMs: Math.max(times.sentAtMs, lastSuccess?.sentAtMs ?? 0),
-          // Of all that were not told yet, the slowest.
+          // The slowest success since the last report.
           tookMs: untoldTookMs,
         };
         credential.succeededAtMs = Math.max(credential.succeededAtMs, times.endedAtMs);

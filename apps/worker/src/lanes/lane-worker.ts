@@ -42,7 +42,7 @@ import type { Slots } from './slots.ts';
  */
 const LOCK = { lockDuration: 24_000, lockRenewTime: 2000, stalledInterval: 1500 };
 
-/** A trial's worker has this long to tell what came of it, before another may try. */
+/** After a trial's time limit, its worker has this long to report the result before another worker may try. */
 const TRIAL_RECORDED_MS = 5000;
 
 /** A reader whose jobs end all the time looks by itself; one with long calls is woken this often at most. */
@@ -76,9 +76,9 @@ export interface LaneWorkerOptions {
 /** Reads the two queues of one lane, while its gate is open, and runs what it takes. */
 export interface LaneWorker {
   readonly lane: Lane;
-  /** Takes over what Redis says of the lane. */
+  /** Applies the lane's state from Redis. */
   update(snapshot: LaneSnapshot): void;
-  /** Every few seconds: tells what was not told yet, and finds out whether nobody answers any more. */
+  /** Call every few seconds: reports pending successes, and detects that no call comes back. */
   watch(): Promise<void>;
   /** Shares the process's free slots out anew. */
   rebalance(): void;
@@ -115,13 +115,13 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     ...{ credential: options.credential, inFlight: attempt.inFlight, random: attempt.random },
     atWork: () => intakes.interactive.entries + intakes.bulk.entries,
   });
-  /** How many entries a reader held when it went for the probe: it takes one more. */
+  /** How many entries each reader held when this process took the probe: it may take one more. */
   let beforeProbe: Record<Priority, number> | null = null;
   const wakeAtMs: Record<Priority, number> = { interactive: 0, bulk: 0 };
   let calls: LaneCalls = { calls: 0, refused: 0 };
   const diary = createLaneDiary(clock);
   let timer: NodeJS.Timeout | undefined;
-  /** The probe's call was refused like the others before it. */
+  /** The probe's call was refused, and the lane was paused again. */
   let isPausedAgain = false;
 
   const reserve = async (delivery: Taken): Promise<Reservation | 'not_now'> => {
@@ -174,7 +174,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
     }
   };
 
-  /** The single call that tries the lane needs no slot: those may all be held by calls that hang. */
+  /** The probe needs no slot, because calls that hang may hold all of them. */
   const probeWith = ({ priority, tokens, move }: Taken): Reservation => {
     const pass = pacer.passFreely(priority);
     const { trialTimeoutMs: timeoutMs } = breaker;
@@ -202,7 +202,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
         return;
       case 'lane_refused':
         if (isTrial) await breaker.trialAnswered();
-        // The refusal was meant for the request: the next one is the probe.
+        // The provider refused the request, not the lane: the next job is the probe.
         if (wasPaused || isTrial) gate.endProbe();
         else gate.startProbe();
         return;
@@ -372,7 +372,7 @@ export function createLaneWorker(options: LaneWorkerOptions): LaneWorker {
   });
   pacer.onChange(follow);
 
-  /** BullMQ looks at a higher number only when one of its jobs ends, so a reader that stood at its limit is woken. */
+  /** BullMQ reads a higher concurrency only when one of its jobs ends, so a reader at its limit must be woken. */
   const rebalance = (): void => {
     for (const { priority, worker } of readers) {
       const intake = intakes[priority];

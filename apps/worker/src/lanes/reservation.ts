@@ -6,7 +6,7 @@ import type { LanePacer, Pass } from '../pacing/lane-pacer.ts';
 import type { TokenNeeds } from '../pacing/token-needs.ts';
 import type { ProviderAnswer } from '../provider/index.ts';
 
-/** The right to make one call, for an attempt: what comes of the call goes to the lane's budget. */
+/** The right to make one call. Its result goes to the lane's budget. */
 export function createReservation({
   pass,
   tokens,
@@ -26,7 +26,7 @@ export function createReservation({
   needs: TokenNeeds;
   clock: Clock;
   onPark: () => void;
-  /** Called once, with what the lane answered, or null when it was not heard. */
+  /** Called once, with the outcome of the call, or null if no call came back. */
   onEnd: (outcome: Outcome['kind'] | null) => Promise<void>;
 }): Reservation {
   let sentMs: number | null = null;

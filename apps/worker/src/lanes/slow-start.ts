@@ -1,19 +1,19 @@
-/** Calls that each process may have in flight when its lane answers again. */
+/** Calls that each process may have in flight when the lane answers again. */
 const FIRST = 2;
 
 type Leave = (outcome: 'succeeded' | 'other') => void;
 
-/** How many calls of a lane may be in flight here after its breaker has closed: a few, then twice as many each time they succeed. */
+/** Limits a lane's calls in flight in this process after its breaker closes: starts low, and doubles as calls succeed. */
 export interface SlowStart {
   /**
-   * Waits for room; resolves to how the call is over. Null when there was no room after all: the caller looks at its lane
-   * again, and may come back.
+   * Waits until a call may start; resolves to a function to call when it ends. Resolves to null after a wait without room: the
+   * caller must check its lane again and may retry.
    */
   enter(signal: AbortSignal): Promise<Leave | null>;
   readonly room: number;
-  /** The lane answers again. Calls from before do not count: they may hang for long. */
+  /** Restarts from the lowest limit. Earlier calls no longer count, since they may hang for a long time. */
   begin(): void;
-  /** Whoever waits looks at the lane again. */
+  /** Wakes all waiting callers so that they check the lane again. */
   wake(): void;
 }
 

@@ -4,22 +4,22 @@ import type { Logger } from '@nightshift/shared/telemetry';
 import { laneWait, type Wait } from '@nightshift/shared/waiting';
 
 export interface StandingLog {
-  /** Takes note of how a lane stands; logs when it begins to stand still, and when that ends. Never rejects. */
+  /** Logs when a lane becomes held up, and when that ends. Never rejects. */
   see(lane: Lane, state: LaneState): Promise<void>;
 }
 
-/** A provider's rate limit stops a lane for seconds all the time. Longer than this is worth a line. */
+/** Cool-downs of a few seconds are routine. Only longer ones are logged. */
 const SHORT_COOLING_MS = 30_000;
 
 /**
- * One line for the whole fleet: each worker sees the change, and the first to put it on record in Redis logs it. A worker that
- * is a change behind the others may log it again.
+ * Logs one line for the whole fleet: each worker sees the change, and the first to record it in Redis logs it. A worker that sees
+ * the change late may log it again.
  */
 export function createStandingLog(
   lanes: Pick<LaneStore, 'swapLogged'>,
   logger: Logger,
 ): StandingLog {
-  /** Lane id → the reason that this process saw last; null while it was called. */
+  /** Lane id → the last reason seen by this process; null while the lane was not held up. */
   const seen = new Map<string, string | null>();
   return {
     see: async (lane, state) => {
@@ -29,7 +29,7 @@ export function createStandingLog(
       const reason = told?.reason ?? null;
       if (before === reason) return;
       seen.set(lane.id, reason);
-      // To say it twice, when Redis does not answer, is better than not at all.
+      // When Redis does not answer, a duplicate line is better than none.
       const logged = await lanes.swapLogged(lane.id, reason).catch(() => before ?? null);
       if (logged === reason) return;
       const about = { laneId: lane.id, provider: lane.provider, model: lane.model };
@@ -39,7 +39,7 @@ export function createStandingLog(
   };
 }
 
-/** A long cool-down that was logged lasts to its end. */
+/** Once a long cool-down is logged, it stays logged until it ends. */
 function isWorthLogging(wait: Wait | null, nowMs: number, before: string | null): boolean {
   if (wait?.reason !== 'rate_limit') return wait !== null;
   return before === 'rate_limit' || (wait.untilMs ?? nowMs) - nowMs >= SHORT_COOLING_MS;

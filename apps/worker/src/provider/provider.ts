@@ -145,7 +145,7 @@ function failure(error: unknown, signal: AbortSignal): ProviderAnswer {
   };
 }
 
-/** No connection came about: the names are those of Node's `dns`, of the system's `connect`, of undici and of TLS. */
+/** Error codes of failures before a connection existed, from Node's `dns`, the system's `connect`, undici and TLS. */
 const beforeSending: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL'],
   ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME', 'ESERVFAIL', 'ETIMEOUT'],

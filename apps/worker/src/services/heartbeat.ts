@@ -4,19 +4,19 @@ import type { WorkerStore } from '@nightshift/shared/redis';
 import type { Logger } from '@nightshift/shared/telemetry';
 
 /**
- * Tells the fleet every few seconds that this process is alive. It runs in the thread that makes the calls: when that one is
- * blocked or frozen the beats stop, as they should.
+ * Reports every few seconds that this process is alive. It runs in the thread that makes the calls, so that heartbeats stop when
+ * that thread is blocked or frozen.
  */
 export interface Heartbeat {
   /** Resolves after the first beat. */
   start(): Promise<void>;
-  /** This worker takes no more jobs. */
+  /** Reports that this worker takes no more jobs. */
   announceStop(): void;
-  /** Takes this worker off the list, if Redis answers soon. Can be called twice. */
+  /** Removes this worker from the list, if Redis answers in time. Can be called twice. */
   stop(): Promise<void>;
 }
 
-/** A worker that stops while Redis is away becomes silent there, and then forgotten. */
+/** If Redis does not answer in time, the worker becomes silent and is dropped from the list later. */
 const FAREWELL_MS = 500;
 
 export function createHeartbeat({
@@ -41,7 +41,7 @@ export function createHeartbeat({
   let stopped: Promise<void> | undefined;
 
   const beat = async (): Promise<void> => {
-    // While Redis is away one beat waits for it, not one for every few seconds.
+    // While Redis is away, only one heartbeat waits for it.
     if (isBeating) return;
     isBeating = true;
     try {

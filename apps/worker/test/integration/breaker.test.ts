@@ -36,7 +36,7 @@ const standing = async (model: string) =>
   laneStanding(await submitter.lanes.state(submitter.laneId(model)));
 const many = async (model: string, count: number): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, async () => submitter.submit(model)));
-/** A job of the lane that its provider treats in a way of its own. */
+/** A job that the provider treats differently from the others of its lane. */
 const odd = async (
   model: string,
   fault: string,
@@ -72,12 +72,12 @@ describe('an outage', () => {
     expect(jobs.filter(({ attempts }) => attempts > 1).length).toBeLessThanOrEqual(4);
     expect(jobs.every(({ attempts }) => attempts <= 2)).toBe(true);
     expect(await standing(model)).toEqual({ state: 'open' });
-    // One call for each answer, the wave that met the outage, and a handful of trials; nobody hears a port that is closed.
+    // One call for each answer, the wave that met the outage, and a handful of trials. Calls to a closed port are not counted.
     const calls = (await provider.calls()).length - before;
     expect(calls).toBeLessThanOrEqual(60 + 40);
   });
 
-  it('keeps a job that is alone in its lane', async () => {
+  it('does not fail a job that is alone in its lane', async () => {
     const model = 'gpt-outage-alone';
     await provider.configure({ outage: { for_ms: 12_000, fault: '503' } });
     const id = await submitter.submit(model);
@@ -91,9 +91,9 @@ describe('an outage', () => {
 });
 
 describe('one odd request among others', () => {
-  it('ends after its attempts when it breaks its engine, and the lane goes on', async () => {
+  it('fails after its attempts when it crashes its engine, and the lane stays open', async () => {
     const model = 'gpt-poison';
-    // The last of five comes a quarter of a minute after the first, the last of eight two minutes.
+    // The last of five attempts comes a quarter of a minute after the first, the last of eight two minutes after it.
     const poison = await odd(model, 'sim-500', { maxAttempts: 5 });
     const trickle = setInterval(() => void submitter.submit(model), 200);
     try {
@@ -109,13 +109,13 @@ describe('one odd request among others', () => {
     expect((await provider.calls('sim-500')).length).toBeLessThanOrEqual(8);
   });
 
-  it('fails with its answer when it alone is refused 403, and the lane stays open', async () => {
+  it('fails with its answer when only it gets a 403, and the lane stays open', async () => {
     const model = 'gpt-flagged';
     await Promise.all((await many(model, 20)).map(async (id) => settled(id)));
     const flagged = await odd(model, 'sim-403');
     const others = await many(model, 40);
     for (const id of others) expect((await settled(id)).status).toBe('completed');
-    // Alone in the lane in the end: a few probes tell.
+    // In the end it is alone in the lane, so a few probes decide.
     const job = await settled(flagged, 60_000);
     expect(job).toMatchObject({ status: 'failed', error: { code: 'provider_rejected' } });
     expect(job.response?.statusCode).toBe(403);

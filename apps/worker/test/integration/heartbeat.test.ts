@@ -41,7 +41,7 @@ const workers = async (): Promise<readonly FleetWorker[]> => {
 /** Without the one of its thread or its rescuer: a worker is one process. */
 const only = async (): Promise<FleetWorker | undefined> => (await workers())[0];
 
-it('a worker is in sight when it is ready, tells its load, and is gone when it has stopped', async () => {
+it('a worker is listed once it is ready, reports its load, and leaves the list when it stops', async () => {
   await provider.configure({ latency: { kind: 'fixed', ms: 60_000 } });
   const child = await startWorker({ WORKER_CONCURRENCY: '7', WORKER_DRAIN_MS: '5000' });
   expect(await workers()).toEqual([

@@ -74,7 +74,7 @@ describe('any other outcome', () => {
     });
   });
 
-  it('gives back uncharged what is handed off or hangs, and drops what is withdrawn', () => {
+  it('releases handed-off and hanging calls uncharged, and drops withdrawn ones', () => {
     for (const reason of ['handed_off', 'silent'] as const) {
       expect(stepOf({ kind: 'aborted', reason })).toMatchObject({
         kind: 'release',
@@ -87,7 +87,7 @@ describe('any other outcome', () => {
 });
 
 describe('a failure while the breaker is closed', () => {
-  it('charges an attempt, and remembers the run in which it did', () => {
+  it('charges an attempt, and stores its run', () => {
     expect(stepOf(failure(true))).toMatchObject({
       kind: 'release',
       release: { reason: 'backoff', charged: true, standing: { run: 1, chargedInRun: 1 } },
@@ -101,7 +101,7 @@ describe('a failure while the breaker is closed', () => {
     ).toMatchObject({ release: { standing: { run: 2, chargedInRun: 1 } } });
   });
 
-  it('fails the job by its last attempt when the lane answers others', () => {
+  it('fails the job with its last attempt when the lane answers others', () => {
     expect(stepOf(failure(true), { charged: 8, lane: busy })).toMatchObject({
       kind: 'settle',
       settlement: { status: 'failed', response, error: { code: 'provider_error' } },
@@ -112,7 +112,7 @@ describe('a failure while the breaker is closed', () => {
     });
   });
 
-  it('keeps the job with its last attempt unused while the lane answers nobody', () => {
+  it('releases the job without charging its last attempt while the lane answers no call', () => {
     const standing = { ...noStanding, run: 1, chargedInRun: 7 };
     expect(stepOf(failure(true), { charged: 8, standing })).toMatchObject({
       kind: 'release',
@@ -120,7 +120,7 @@ describe('a failure while the breaker is closed', () => {
     });
   });
 
-  it('ends a job of few attempts by itself, unless no call reached the provider', () => {
+  it('fails a job with few attempts, unless no call reached the provider', () => {
     for (const maxAttempts of [1, 2, 3]) {
       const more = { charged: maxAttempts, maxAttempts };
       expect(stepOf(failure(true), more).kind).toBe('settle');
@@ -135,7 +135,7 @@ describe('a failure while the breaker is closed', () => {
 describe('a failure while the breaker is open', () => {
   const lane = { ...quiet, isUnreachable: true, run: 0 };
 
-  it('charges nothing, and puts the job behind the others', () => {
+  it('charges nothing, and requeues the job behind the others', () => {
     expect(stepOf(failure(true), { charged: 8, lane })).toMatchObject({
       kind: 'release',
       release: { reason: 'provider_unreachable', charged: false },
@@ -143,7 +143,7 @@ describe('a failure while the breaker is open', () => {
     });
   });
 
-  it('charges a trial that was answered, at most once in ten minutes', () => {
+  it('charges a trial that reached the provider, at most once in ten minutes', () => {
     const trial = { isProbe: true, lane };
     expect(stepOf(failure(true), trial)).toMatchObject({
       release: { charged: true, standing: { trialChargedAtMs: NOW } },
@@ -159,7 +159,7 @@ describe('a failure while the breaker is open', () => {
     });
   });
 
-  it('charges no trial that could not connect, whatever it had been charged', () => {
+  it('never charges a trial that could not connect', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat(2 ** 40), (charged, at) => {
         const standing = { ...noStanding, trialChargedAtMs: at };
@@ -173,7 +173,7 @@ describe('a failure while the breaker is open', () => {
 });
 
 describe('a request that is known to fail', () => {
-  it('has failed before while others succeeded, and that lately', () => {
+  it('failed before while others succeeded recently', () => {
     expect(isKnownToFail({ wasSent: true }, { ...facts, charged: 3, lane: busy })).toBe(true);
     expect(isKnownToFail({ wasSent: true }, { ...facts, charged: 2, lane: busy })).toBe(false);
     expect(isKnownToFail({ wasSent: false }, { ...facts, charged: 3, lane: busy })).toBe(false);
@@ -207,7 +207,7 @@ describe('403', () => {
     });
   });
 
-  it('sets the first one aside where the credential worked before', () => {
+  it('delays the job after its first one if the credential worked before', () => {
     const lane = { ...quiet, credentialSucceededAtMs: NOW - 1000, credentialSucceededSentAtMs: 1 };
     expect(stepOf(refusal('forbidden'), { lane })).toMatchObject({
       kind: 'release',
@@ -216,7 +216,7 @@ describe('403', () => {
     });
   });
 
-  it('is the request’s own when a call that was sent later succeeded', () => {
+  it('belongs to the request when a call that was sent later succeeded', () => {
     const standing = { ...noStanding, refusals: 1, refusedSentAtMs: NOW - 2000 };
     expect(stepOf(refusal('forbidden'), { standing, lane: busy })).toMatchObject({
       kind: 'settle',
@@ -224,7 +224,7 @@ describe('403', () => {
     });
   });
 
-  it('pauses the lane when nothing that was sent later came back: the key was withdrawn', () => {
+  it('pauses the lane when no call that was sent later succeeded: the key was revoked', () => {
     const standing = { ...noStanding, refusals: 1, refusedSentAtMs: NOW - 2000 };
     const lane = {
       ...quiet,
@@ -237,7 +237,7 @@ describe('403', () => {
     });
   });
 
-  it('is the request’s own when it is the last job, and nobody else was refused', () => {
+  it('belongs to the request when it is the last job and no other was refused', () => {
     const standing = { ...noStanding, refusals: 3, refusedSentAtMs: NOW - 30_000 };
     const lane = { ...quiet, credentialSucceededAtMs: NOW - 31_000, refusedJob: 'job_1' };
     const more = { standing, lane, isProbe: true };
@@ -250,21 +250,21 @@ describe('403', () => {
 });
 
 describe('429', () => {
-  it('cools the lane and goes to the head of its queue the first time', () => {
+  it('cools the lane and returns the job to the head of its queue the first time', () => {
     expect(stepOf({ ...tooMany, retryAfterMs: 3000 })).toMatchObject({
       release: { reason: 'rate_limit', charged: false, delayMs: null, standing: { refusals: 1 } },
       lane: { kind: 'cool', retryAfterMs: 3000 },
     });
   });
 
-  it('lets another job be tried when it comes again and nobody else was let in', () => {
+  it('requeues the job behind others when it repeats and no other call succeeded', () => {
     const standing = { ...noStanding, refusals: 1, refusedSentAtMs: NOW - 100 };
     const step = stepOf(tooMany, { standing });
     expect(step).toMatchObject({ release: { charged: false }, lane: { kind: 'cool' } });
     if (step.kind === 'release') expect(step.release.delayMs).toBeGreaterThan(0);
   });
 
-  it('goes behind the others with growing distance, and fails after ten while others succeed', () => {
+  it('delays the job longer each time, and fails it after ten while others succeed', () => {
     let standing = { ...noStanding, refusals: 1, refusedSentAtMs: NOW - 100 };
     const delays: number[] = [];
     for (let refusals = 2; refusals < 10; refusals += 1) {
@@ -281,7 +281,7 @@ describe('429', () => {
     });
   });
 
-  it('is never taken for the request’s own where many are refused', () => {
+  it('never belongs to the request when many calls are refused', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1000 }), (refusals) => {
         const standing = { ...noStanding, refusals, refusedSentAtMs: NOW - 100 };

@@ -63,15 +63,15 @@ async function firstBundles(paces: Readonly<Record<string, number>>, models: rea
 }
 
 describe('the first lines of a batch', () => {
-  it('travel by the pace at which its lane works now', async () => {
+  it('are bundled by the current throughput of their lane', async () => {
     expect(await firstBundles({ m: 2000 }, ['m'])).toEqual([10, 10, 10, 10]);
   });
 
-  it('travel one by one in a lane that is at rest', async () => {
+  it('are fed one by one to an idle lane', async () => {
     expect(await firstBundles({}, ['m'])).toEqual(Array.from({ length: LINES }, () => 1));
   });
 
-  it('take the part that each lane has of them', async () => {
+  it('are bundled for each lane by its share of them', async () => {
     const sizes = await firstBundles({ m: 2000, n: 2000 }, ['m', 'n']);
     expect(sizes).toEqual([10, 10, 10, 10]);
   });

@@ -5,7 +5,7 @@ import { createLogger } from '@nightshift/shared/telemetry';
 import { expect, it } from 'vitest';
 import { createHeartbeat } from '../../src/services/heartbeat.ts';
 
-/** A heart that beats every 2 ms into a Redis that may be away. */
+/** A heartbeat every 2 ms to a Redis that may be away. */
 function createHeart() {
   const beats: { state: WorkerBeat['state']; slotsUsed: number; startedAtMs: number | null }[] = [];
   let isAway = false;
@@ -51,7 +51,7 @@ function createHeart() {
   };
 }
 
-it('keeps the start that the first beat was told, and tells the load of each moment', async () => {
+it('keeps the start returned by the first heartbeat, and reports the current load', async () => {
   const { heart, beats, forgotten, use } = createHeart();
   await heart.start();
   expect(beats).toEqual([{ state: 'alive', slotsUsed: 0, startedAtMs: null }]);
@@ -65,7 +65,7 @@ it('keeps the start that the first beat was told, and tells the load of each mom
   expect(forgotten).toEqual(['worker_1']);
 });
 
-it('waits with one beat while Redis is away, and does not wait for it to stop', async () => {
+it('has one heartbeat pending while Redis is away, and does not wait for it to stop', async () => {
   const { heart, beats, leave, comeBack, mostPending } = createHeart();
   await heart.start();
   await eventually(() => beats.length > 5);

@@ -9,7 +9,7 @@ function reader(size: number) {
   return { intake, pass: (by: number) => (ms += by) };
 }
 
-it('takes as many as slots are free, less those that wait here, and one at least', () => {
+it('takes as many as slots are free, less those that wait here, and at least one', () => {
   const { intake } = reader(1);
   expect(intake.limit(61)).toBe(61);
   const isOver = [1, 2, 3].map(() => intake.takeEntry());
@@ -24,7 +24,7 @@ it('takes as many as slots are free, less those that wait here, and one at least
   expect(intake.limit(0)).toBe(1);
 });
 
-it('takes what waits again, after its lane was closed, for waiting', () => {
+it('counts a delivery as waiting again after its lane was closed', () => {
   const { intake } = reader(1);
   intake.takeEntry();
   const move = intake.takeDelivery();
@@ -35,7 +35,7 @@ it('takes what waits again, after its lane was closed, for waiting', () => {
   expect(intake.limit(1)).toBe(2);
 });
 
-it('takes nothing more for calls that end all at once: the next come when they are recorded', () => {
+it('prefetches nothing for calls that all end at once: the next are fetched when they are saved', () => {
   const { intake } = reader(1);
   const moves = Array.from({ length: 61 }, () => {
     intake.takeEntry();
@@ -46,7 +46,7 @@ it('takes nothing more for calls that end all at once: the next come when they a
   expect(intake.limit(61)).toBe(61);
 });
 
-it('takes for what is recorded at a time in the mean, so that slots are not empty meanwhile', () => {
+it('prefetches the average number of saves in progress, so that slots do not stay empty', () => {
   const { intake, pass } = reader(1);
   for (let recording = 0; recording < 20; recording += 1) {
     intake.takeEntry();
@@ -56,7 +56,7 @@ it('takes for what is recorded at a time in the mean, so that slots are not empt
   expect(intake.limit(61)).toBe(20 + 61 - 20 + 19);
 });
 
-it('takes bundles ahead: one, or two where that is no more than half of the slots', () => {
+it('prefetches one more bundle, or two if they fill no more than half of the slots', () => {
   expect(reader(4).intake.limit(0)).toBe(2);
   expect(reader(16).intake.limit(0)).toBe(2);
   const few = createIntake({ monotonic: () => 0 }, 4);
@@ -67,7 +67,7 @@ it('takes bundles ahead: one, or two where that is no more than half of the slot
   expect(many.limit(61)).toBe(6);
 });
 
-it('reckons with the largest of the last entries, and with the largest there is before the first', () => {
+it('assumes the largest recent entry, and the largest possible one at first', () => {
   const intake = createIntake({ monotonic: () => 0 }, 64);
   expect(intake.limit(32)).toBe(2);
   expect(intake.learnSize(1)).toBe(true);

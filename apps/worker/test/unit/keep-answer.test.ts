@@ -47,12 +47,12 @@ it.each([
   },
 );
 
-it('keeps an answer in Redis when the blob store does not take it', async () => {
+it('keeps an answer in Redis when the blob store refuses it', async () => {
   const answer = answerOf(100_000);
   expect(await setUp({ isBroken: true }).keep(claim, answer)).toBe(answer);
 });
 
-it('names a blob by job and generation, in a name that the stores take', () => {
+it('names a blob by job and generation, in a form that all stores accept', () => {
   fc.assert(
     fc.property(fc.uuid(), fc.nat(), fc.nat(), (uuid, line, generation) => {
       const hex = uuid.replaceAll('-', '');

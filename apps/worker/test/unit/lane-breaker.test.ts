@@ -88,8 +88,8 @@ const times = (sentAtMs: number, tookMs = 100): CallTimes => ({
   ...{ sentAtMs, tookMs, endedAtMs: sentAtMs + tookMs },
 });
 
-describe('what is told', () => {
-  it('is no single success while the lane is well, and the last one every few seconds', async () => {
+describe('what is reported', () => {
+  it('is only the last success, every few seconds, while the lane is healthy', async () => {
     const { breaker, told } = setUp();
     breaker.take(snapshot());
     for (let call = 1; call <= 50; call += 1) breaker.heard(succeeded, times(call, call), true);
@@ -101,7 +101,7 @@ describe('what is told', () => {
     expect(told).toHaveLength(1);
   });
 
-  it('is a success at once while calls fail, and four a second after that', () => {
+  it('is a success at once while calls fail, then at most four per second', () => {
     const { breaker, told, pass } = setUp();
     breaker.take(failing());
     breaker.heard(succeeded, times(1), true);
@@ -113,7 +113,7 @@ describe('what is told', () => {
     expect(told).toHaveLength(2);
   });
 
-  it('is with a failure the last success that this process had', async () => {
+  it('includes, with a failure, the last success of this process', async () => {
     const { breaker, told } = setUp();
     breaker.heard(succeeded, times(7), true);
     expect(await breaker.failed('call', 'no')).toMatchObject({ run: 3, succeededSentAtMs: 7 });
@@ -122,7 +122,7 @@ describe('what is told', () => {
 });
 
 describe('silence', () => {
-  it('is told when the oldest call and the last answer are both older than a slow call by far', async () => {
+  it('is reported when the oldest call and the last answer are much older than a slow call takes', async () => {
     let sentMs = 1_000_000;
     const { breaker, told, pass } = setUp(() => sentMs);
     breaker.take(snapshot({}, 2000));
@@ -139,7 +139,7 @@ describe('silence', () => {
     expect(told).toHaveLength(1);
   });
 
-  it('gives one call that hangs up, so that trials have a job, and frees the slots of the others', async () => {
+  it('aborts one hanging call, so that trials have a job, and frees the slots of the others', async () => {
     const { breaker, parked, givenUp, pass } = setUp(() => 1_000_000, unreachable(31_000));
     breaker.take(snapshot({}, 2000));
     pass(31_000);
@@ -150,7 +150,7 @@ describe('silence', () => {
     expect(givenUp).toHaveLength(1);
   });
 
-  it('frees the slots of calls that hang, as long as it lasts', async () => {
+  it('frees the slots of hanging calls while the breaker is open', async () => {
     const { breaker, parked, pass } = setUp(() => 1_000_000);
     breaker.take(unreachable(60_000));
     pass(40_000);
@@ -160,7 +160,7 @@ describe('silence', () => {
     expect(parked).toEqual([1_010_000, 1_012_000]);
   });
 
-  it('is none while nobody knows how long a call takes', async () => {
+  it('is not reported while the duration of a call is unknown', async () => {
     const { breaker, told, pass } = setUp(() => 0);
     breaker.take(snapshot({}, 0));
     pass(3_600_000);
@@ -170,7 +170,7 @@ describe('silence', () => {
 });
 
 describe('a breaker that closes', () => {
-  it('starts slowly, and soon gives up calls from before that hang', async () => {
+  it('starts slowly, and soon aborts calls from before that hang', async () => {
     const { breaker, slowStart, givenUp, pass } = setUp(() => 1_000_000);
     breaker.take(unreachable(60_000));
     pass(60_000);
@@ -195,7 +195,7 @@ describe('a breaker that closes', () => {
   });
 });
 
-describe('the numbers', () => {
+describe('thresholds', () => {
   it.each([
     [0, 0, 4],
     [1, 0.5, 4],
@@ -207,16 +207,19 @@ describe('the numbers', () => {
     [64, 0.5, 17],
     [64, 0.7, 33],
     [64, 1, 40],
-  ])('of %d jobs at work and %d that failed before %d in a row open it', (...given) => {
-    const [atWork, failedShare, failures] = given;
-    expect(failuresToOpen(atWork, failedShare)).toBe(failures);
-  });
+  ])(
+    'with %d jobs at work and a failed share of %d, %d consecutive failures open it',
+    (...given) => {
+      const [atWork, failedShare, failures] = given;
+      expect(failuresToOpen(atWork, failedShare)).toBe(failures);
+    },
+  );
 
-  it('take a lane for silent after half a minute, or four slow calls', () => {
+  it('report silence after half a minute, or four slow calls', () => {
     expect([0, 500, 10_000, 60_000].map(silenceMs)).toEqual([null, 30_000, 40_000, 240_000]);
   });
 
-  it('give a trial the time of a slow call, and more the longer the outage lasts', () => {
+  it('give a trial the time of a slow call, and more as the outage lasts longer', () => {
     expect(trialTimeoutMs(2000, 10_000)).toBe(30_000);
     expect(trialTimeoutMs(60_000, 10_000)).toBe(180_000);
     expect(trialTimeoutMs(2000, 36_000_000)).toBe(600_000);

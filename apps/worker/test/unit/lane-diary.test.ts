@@ -12,7 +12,7 @@ function setUp() {
   return { diary, add, pass: (ms: number) => void (nowMs += ms) };
 }
 
-test('what came since the last time is taken once', () => {
+test('what was gathered since the last call is taken once', () => {
   const { diary, add } = setUp();
   add();
   add({ outputTokens: 300 });
@@ -24,7 +24,7 @@ test('what came since the last time is taken once', () => {
   expect(diary.take()).toEqual({ results: 0, lengths: new Map() });
 });
 
-test('a refused request is a result without a length; what goes on is none', () => {
+test('a rejected request is a result without a length; a retried one is no result', () => {
   const { diary, add } = setUp();
   add({ outcome: 'rejected', outputTokens: null });
   add({ outputTokens: null });
@@ -34,7 +34,7 @@ test('a refused request is a result without a length; what goes on is none', () 
   expect(diary.take()).toEqual({ results: 2, lengths: new Map() });
 });
 
-test('a lane without a result for a minute has nothing to note', () => {
+test('a lane without a result for a minute has nothing to report', () => {
   const { diary, add, pass } = setUp();
   expect(diary.take()).toBeNull();
   add();

@@ -90,7 +90,7 @@ describe('lane gate', () => {
     expect(gate.closed).toEqual({ untilMs: null, probeDue: false });
   });
 
-  it('lets nobody wait once the worker stops', async () => {
+  it('ends all waits once the worker stops', async () => {
     const { gate, stopping } = setUp();
     gate.update(refused(0));
     gate.startProbe();

@@ -16,7 +16,7 @@ const bytesOf = (results: readonly LineResult[]): number =>
     0,
   );
 
-it('takes as many results as may be in memory at once, the first of them in any case', () => {
+it('takes as many results as fit into memory, and always the first', () => {
   const results = fc.array(fc.record({ bytes: fc.nat(2 * MOST), isBlob: fc.boolean() }));
   fc.assert(
     fc.property(results, (sizes) => {

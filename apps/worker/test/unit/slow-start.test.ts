@@ -11,13 +11,13 @@ const enter = async (start: SlowStart) => {
   return leave;
 };
 
-it('holds nobody back before a breaker has closed', async () => {
+it('limits nothing before a breaker has closed', async () => {
   const start = createSlowStart(4);
   for (let call = 0; call < 100; call += 1) await enter(start);
   expect(start.room).toBe(Infinity);
 });
 
-it('lets two call, and twice as many each time they succeed, until all slots may be used', async () => {
+it('allows two calls, and twice as many each time they succeed, up to all slots', async () => {
   const start = createSlowStart(16);
   start.begin();
   for (const limit of [2, 4, 8, 16]) {
@@ -29,7 +29,7 @@ it('lets two call, and twice as many each time they succeed, until all slots may
   expect(start.room).toBe(Infinity);
 });
 
-it('does not count calls from before, which may hang for long', async () => {
+it('does not count earlier calls, which may hang for a long time', async () => {
   const start = createSlowStart(16);
   const before = await Promise.all(Array.from({ length: 16 }, async () => enter(start)));
   start.begin();
@@ -41,14 +41,14 @@ it('does not count calls from before, which may hang for long', async () => {
   expect(start.room).toBe(2);
 });
 
-it('does not grow by calls that fail', async () => {
+it('does not grow when calls fail', async () => {
   const start = createSlowStart(16);
   start.begin();
   for (let call = 0; call < 50; call += 1) (await enter(start))('other');
   expect(start.room).toBe(2);
 });
 
-it('lets the next one in when a call has ended, and sends the others round again', async () => {
+it('admits one waiting call when a call ends, and makes the others check the lane again', async () => {
   const start = createSlowStart(16);
   start.begin();
   const leave = await enter(start);
@@ -61,7 +61,7 @@ it('lets the next one in when a call has ended, and sends the others round again
   expect(await waiting).toBeNull();
 });
 
-it('lets nobody wait once the worker stops', async () => {
+it('ends all waits once the worker stops', async () => {
   const start = createSlowStart(16);
   start.begin();
   await enter(start);
@@ -73,7 +73,7 @@ it('lets nobody wait once the worker stops', async () => {
   expect(await waiting).toBeNull();
 });
 
-it('never lets more call than it allows, whatever comes back', async () => {
+it('never exceeds its limit, whatever the results', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom('enter', 'succeeded', 'other', 'begin'), { maxLength: 200 }),

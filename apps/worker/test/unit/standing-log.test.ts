@@ -18,7 +18,7 @@ const unreachable = {
 };
 const lane = { id: 'lane_1', provider: 'acme', model: 'm', credential: 'default' };
 
-/** Workers that share what stands in Redis, and their lines. */
+/** Workers with a shared logged reason, and their log lines. */
 function createFleet() {
   const lines: [string, Record<string, unknown>][] = [];
   const logger = {
@@ -33,7 +33,7 @@ function createFleet() {
   return { lines, worker: () => createStandingLog({ swapLogged }, logger) };
 }
 
-it('logs once for the fleet when a lane stands still, with the reason, and once when it goes on', async () => {
+it('logs once for the fleet when a lane is held up, with the reason, and once when that ends', async () => {
   const fleet = createFleet();
   const all = [fleet.worker(), fleet.worker()];
   const see = async (state: Partial<LaneState>) => {
@@ -58,7 +58,7 @@ it('logs once for the fleet when a lane stands still, with the reason, and once 
   expect(JSON.stringify(fleet.lines)).not.toContain('SECRET');
 });
 
-it('logs the end also in a worker that did not see the beginning', async () => {
+it('logs the end even in a worker that did not see the beginning', async () => {
   const fleet = createFleet();
   await fleet.worker().see(lane, { ...open, operatorPaused: true });
   await fleet.worker().see(lane, open);
@@ -68,7 +68,7 @@ it('logs the end also in a worker that did not see the beginning', async () => {
   ]);
 });
 
-it('does not log short rate limits, and a long one until it is over', async () => {
+it('logs a long rate limit until it is over, and no short ones', async () => {
   const fleet = createFleet();
   const worker = fleet.worker();
   const cool = async (ms: number) => worker.see(lane, { ...open, coolingUntilMs: NOW + ms });

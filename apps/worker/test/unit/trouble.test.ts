@@ -17,7 +17,7 @@ const full = (what: string) =>
     }),
   });
 
-it('names what holds a conductor up, and leaves unnamed what is nobody’s reason to wait', () => {
+it('maps errors to reasons to wait, and other errors to none', () => {
   expect(heldUpBy(full('a'), at)).toEqual({
     reason: 'storage',
     message: expect.stringContaining('The blob store file:/data/blobs is full: ENOSPC'),
@@ -33,7 +33,7 @@ it('names what holds a conductor up, and leaves unnamed what is nobody’s reaso
   expect(heldUpBy(new Error('the batch stands elsewhere'), at)).toBeNull();
 });
 
-it('tells the record and the log once when it begins and once when it ends, however often it is tried', async () => {
+it('updates the record and the log once at the beginning and once at the end, however many tries fail', async () => {
   const lines: [string, string][] = [];
   const logger = Object.fromEntries(
     ['debug', 'warn'].map((level) => [

@@ -85,7 +85,7 @@ test('an interrupted installation leaves no lock', async () => {
   expect(existsSync(here.at('.nightshift-install.tmp'))).toBe(false);
 });
 
-test('a signal in the moment in which the installation begins leaves no lock either', async () => {
+test('a signal just as the installation begins leaves no lock either', async () => {
   const here = fresh('kill -TERM $PPID; exec sleep 60');
   for (let round = 0; round < 5; round += 1) {
     expect(await here.bootstrap().ended).toMatchObject({ code: 143 });

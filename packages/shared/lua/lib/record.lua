@@ -89,7 +89,7 @@ local function leave(key, id)
 end
 
 -- The one result of a line: counted in its batch and handed to the conductor, which writes it to a file. A second one is
--- dropped. Its record has done its work. Returns whether it was the first.
+-- dropped. Its record is no longer needed. Returns whether it was the first.
 local function settle_line(keys, job, status, ...)
   local line = job.line or redis.call('HMGET', job.record, 'batch', 'line', 'custom_id')
   local batch = line[1]

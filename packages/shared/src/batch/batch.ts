@@ -108,26 +108,26 @@ export interface Batch {
   retryOf: string | null;
   /** How long its output files are kept from its end, or null for the default. */
   outputExpiresAfterMs: number | null;
-  /** What its conductor cannot get past at present, in a sentence. */
+  /** What stops its conductor now; null when nothing does. */
   heldUp: { reason: 'storage' | 'redis_full'; message: string } | null;
   /** What can be read of its results already: of those that succeeded, and of the others. */
   output: readonly ResultSegment[];
   failures: readonly ResultSegment[];
 }
 
-/** Lines of a batch that stand alike, of those that were looked at. */
+/** Sampled lines of a batch that are in the same lane and state. */
 export interface LineGroup {
   laneId: string;
   state: 'called' | 'queued' | 'backoff';
   count: number;
-  /** Of those in backoff: when the first of them is due, and what its last attempt said. */
+  /** For lines in backoff: when the first is due, and the message of its last attempt. */
   retryAtMs: number | null;
   message: string;
 }
 
-/** Where the open lines of a batch stand. */
+/** The state of a batch's open lines. */
 export interface OpenLines {
-  /** A line was settled within the last seconds; then the groups are not looked at. */
+  /** A line was settled within the last seconds; the groups are then not read. */
   isMoving: boolean;
   groups: readonly LineGroup[];
 }

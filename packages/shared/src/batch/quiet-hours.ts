@@ -20,7 +20,7 @@ export function mayRun({ start, end, timeZone }: QuietHours, nowMs: number): boo
   return start < end ? clock >= start && clock < end : clock >= start || clock < end;
 }
 
-/** When the stretch begins next, unix milliseconds. */
+/** When the quiet hours begin next, in unix milliseconds. */
 export function quietHoursBegin({ start, timeZone }: QuietHours, nowMs: number): number {
   const minuteMs = 60_000;
   const nowMinuteMs = Math.floor(nowMs / minuteMs) * minuteMs;

@@ -6,8 +6,8 @@ const oncePerJob = /^(?:addStandardJob|addPrioritizedJob|moveToFinished):/;
 const MOST_CALLS = 32;
 
 /**
- * BullMQ's scripts deliver and finish work that was accepted, and at the memory limit Redis would refuse them: locks could not be
- * renewed, nor due deliveries put into their queues. See docs/adr/0028.
+ * BullMQ's scripts deliver and finish accepted work. Without this flag Redis refuses them at its memory limit: locks could not be
+ * renewed, and due deliveries not added to their queues. See docs/adr/0028.
  */
 const ALLOW_OOM = '#!lua flags=allow-oom\n';
 

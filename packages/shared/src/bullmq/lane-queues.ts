@@ -123,7 +123,7 @@ export function createLaneQueues({
       };
     },
 
-    /** Every delivery that stands in a lane's queues or is called, those in bundles too. */
+    /** Every delivery of a lane that is queued or active, including those in bundles. */
     deliveries: async (laneId: string): Promise<Set<string>> => {
       const found = new Set<string>();
       for (const priority of priorities) {
@@ -189,7 +189,7 @@ function dataOf({ deliveryId, tenant, tokens, others }: Delivery): DeliveryData 
   return { v: 1, tenant, bundle: all.map((each) => [each.deliveryId, each.tokens]) };
 }
 
-/** The deliveries that a queue's entry stands for, by its data. */
+/** The deliveries in a queue entry. */
 function deliveriesOf(id: string, data: string): string[] {
   const { bundle } = JSON.parse(data) as DeliveryData;
   return bundle === undefined ? [id] : bundle.map(([deliveryId]) => deliveryId);

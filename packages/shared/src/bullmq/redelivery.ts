@@ -5,16 +5,16 @@ import type { LaneQueues } from './lane-queues.ts';
 export interface RedeliveryResult {
   /** Jobs that are not settled: single ones, and lines of batches that were fed. */
   open: number;
-  /** Of these, how many had no delivery left and were put back into the outbox. */
+  /** How many of these had lost their delivery and were requeued through the outbox. */
   redelivered: number;
 }
 
-/** What of a record tells whether its delivery is lost. */
+/** The fields of a record that tell whether its delivery is lost. */
 interface OpenJob {
   id: string;
   delivery: string;
   laneId: string;
-  /** Of the claim that a dead worker holds; '' for a queued job. */
+  /** Generation of the claim that a dead worker holds; '' for a queued job. */
   generation: string;
 }
 
@@ -23,10 +23,9 @@ const MOST_IN_CALL = 100;
 const FIELDS = ['status', 'delivery', 'lane', 'generation', 'worker', 'created_at'] as const;
 
 /**
- * Finds jobs whose delivery stands neither in the outbox nor in a queue, because somebody deleted BullMQ's keys, and puts
- * them back. Safe beside everything else that runs, and beside itself: a delivery only moves from the outbox into its
- * queue, so records are read first, the outbox second and the queues last; what moves meanwhile is left alone by
- * redeliver-jobs.lua.
+ * Finds jobs whose delivery is neither in the outbox nor in a queue, because somebody deleted BullMQ's keys, and requeues them.
+ * Safe while everything else runs, and concurrently with itself. A delivery only moves from the outbox into its queue, so
+ * records are read first, the outbox second and the queues last. redeliver-jobs.lua skips jobs that changed meanwhile.
  */
 export function createRedelivery({
   redis,
@@ -61,7 +60,7 @@ export function createRedelivery({
       )
     ).filter((found) => found !== null);
 
-  /** Single jobs, newest first, until as many are found as the counts say; older ones are settled. */
+  /** Pages of single jobs, newest first. The caller stops once it has found as many open jobs as were counted. */
   const idsOfJobs = async function* (tenant: string): AsyncGenerator<string[]> {
     for (let from = 0; ; from += PAGE) {
       const ids = await redis.zrevrange(keys.tenant(tenant).jobs, from, from + PAGE - 1);
@@ -88,7 +87,7 @@ export function createRedelivery({
       if (left <= 0) break;
       for (const { job, isHeld, createdAtMs } of await readPage(tenant, ids, isWorkerDead)) {
         open += 1;
-        // One that was accepted since is not among those that were counted.
+        // A job accepted since the start is not in the counts.
         if (createdAtMs < startedMs) left -= 1;
         if (!isHeld) found.set(job.id, job);
       }
@@ -137,9 +136,9 @@ export function createRedelivery({
 
   return {
     /**
-     * Looks through all tenants. Can be repeated.
-     * @param isWorkerDead of the worker that holds a claim; where nobody knows it must say no, since a job whose worker lives
-     *   would be called twice
+     * Checks all tenants. Can be repeated.
+     * @param isWorkerDead whether the worker that holds a claim is dead. It must return false if that is not known, since the job
+     *   of a worker that lives would be called twice
      */
     redeliverLost: async (
       isWorkerDead: (workerId: string) => boolean,

@@ -1,21 +1,21 @@
 import type { Priority } from '../job/index.ts';
 
-/** How often a worker renews its record. */
+/** Interval of a worker's heartbeats. */
 export const BEAT_EVERY_MS = 5000;
-/** Two beats and a delay: a frozen worker is seen within 15 s. */
+/** Two heartbeats and a margin: a frozen worker is reported within 15 s. */
 const SILENT_AFTER_MS = 12_000;
-/** A worker that was not heard of for so long leaves the list. */
+/** A worker without a heartbeat for this long leaves the list. */
 export const FORGOTTEN_AFTER_MS = 600_000;
 
 /**
- * - `alive`: renewed its record lately. → `stopping` by SIGTERM. → `silent` when it is frozen, dead or cut off from Redis.
- * - `silent` → `alive` by its next beat. Leaves the list after ten minutes.
- * - `stopping`: takes no more jobs. Leaves the list when it has drained. A crash meanwhile makes it `silent`.
+ * - `alive`: sent a heartbeat recently. → `stopping` on SIGTERM. → `silent` when it is frozen, dead or cut off from Redis.
+ * - `silent` → `alive` with its next heartbeat. Leaves the list after ten minutes.
+ * - `stopping`: takes no more jobs. Leaves the list when it has drained. If it crashes first, it becomes `silent`.
  */
 export const workerStates = ['alive', 'silent', 'stopping'] as const;
 export type WorkerState = (typeof workerStates)[number];
 
-/** What a worker says of itself with each beat. */
+/** What a worker reports with each heartbeat. */
 export interface WorkerBeat {
   id: string;
   host: string;
@@ -35,7 +35,7 @@ export interface FleetWorker extends Omit<WorkerBeat, 'state'> {
   lastSeenAtMs: number;
 }
 
-/** All workers that were heard of lately, at one instant on Redis' clock. */
+/** All workers with a heartbeat in the last ten minutes, at one instant on Redis' clock. */
 export interface Fleet {
   nowMs: number;
   workers: readonly FleetWorker[];
@@ -61,7 +61,7 @@ export function slotsFor(priority: Priority, slots: number): number {
   return priority === 'interactive' ? slots : slots - Math.floor(slots * INTERACTIVE_SHARE);
 }
 
-/** Whether workers are alive and none of them has a free slot for a job of this priority. */
+/** True when at least one worker is alive and none has a free slot for a job of this priority. */
 export function isFleetBusy(fleet: Fleet, priority: Priority): boolean {
   const alive = aliveWorkers(fleet);
   return (

@@ -3,29 +3,27 @@ import { batchSchema } from './batch-view.ts';
 
 const cost = z.number().nullable();
 
-/** Output tokens, and what they cost together with the input. */
+/** Output tokens, and the cost of input and output. */
 const likely = z
   .object({ output_tokens: z.int(), cost_usd: cost.describe('null when a price is not known') })
-  .describe('as long as earlier answers were, else as long as is assumed');
+  .describe('from the lengths of earlier answers, else from an assumed length');
 const atMost = z
   .object({ output_tokens: z.int().nullable(), cost_usd: cost })
-  .describe('what the limits of the requests allow; null where a request sets none');
-const unlimitedRequests = z.int().describe('requests that set no limit to their output');
+  .describe('the most that the limits of the requests allow; null if a request sets none');
+const unlimitedRequests = z.int().describe('requests that set no output limit');
 
 const outputBasis = z.object({
   source: z
     .enum(['learned', 'assumed', 'mixed', 'none'])
-    .describe('from earlier answers, from an assumption, both, or nothing is generated'),
-  answers: z.int().describe('earlier answers that it is learned from'),
+    .describe('earlier answers, an assumption, both, or no output'),
+  answers: z.int().describe('number of earlier answers that the estimate uses'),
   message: z.string(),
 });
 
 const finishBasis = z.object({
   source: z
     .enum(['reached', 'limits', 'unknown', 'standing_still'])
-    .describe(
-      'the rate that was reached lately, the known limits; or no time can be told, and why',
-    ),
+    .describe('the measured throughput, the known limits, or the reason why there is no estimate'),
   message: z.string(),
 });
 
@@ -35,7 +33,7 @@ const modelEstimate = z.object({
   input_tokens: z.int(),
   output_tokens: z.int(),
   cost_usd: cost,
-  minutes: z.number().nullable().describe('null when it cannot be told, see `finish_basis`'),
+  minutes: z.number().nullable().describe('null when it cannot be estimated, see `finish_basis`'),
   likely,
   at_most: atMost,
   unlimited_requests: unlimitedRequests,
@@ -61,15 +59,15 @@ export const batchDryRunSchema = z
       total: z.int(),
       valid: z.int(),
       invalid: z.int(),
-      duplicates: z.int().describe('valid ones whose body is identical to that of an earlier one'),
+      duplicates: z.int().describe('valid requests whose body equals that of an earlier one'),
     }),
     errors: batchSchema.shape.errors,
-    warnings: z.array(warning).describe('what would start and is probably not meant'),
+    warnings: z.array(warning).describe('valid input that is probably a mistake'),
     estimate: z.object({
       input_tokens: z.int(),
       output_tokens: z
         .int()
-        .describe('the most that requests allow; where one sets no limit, a likely answer'),
+        .describe('the limits of the requests; the likely length for those without one'),
       cost_usd: cost.describe('of these tokens; null when the price of a model is not known'),
       likely,
       at_most: atMost,
@@ -82,7 +80,7 @@ export const batchDryRunSchema = z
       finishes_at: z
         .number()
         .nullable()
-        .describe('unix seconds; null when it cannot be told, see `finish_basis`'),
+        .describe('unix seconds; null when it cannot be estimated, see `finish_basis`'),
       finish_basis: finishBasis,
       expires_at: z.number(),
       in_time: z.boolean().nullable(),

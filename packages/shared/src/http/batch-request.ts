@@ -47,7 +47,7 @@ export const batchRequestSchema = z.strictObject({
     .min(0)
     .max(4_102_444_800)
     .nullish()
-    .describe('unix seconds; no request is called before; in the past it means now'),
+    .describe('unix seconds; no request is called before; a time in the past means now'),
   quiet_hours: quietHours.nullish().describe('requests are called only within these hours'),
   requests: z
     .array(z.unknown())
@@ -112,7 +112,7 @@ export const retryBatchSchema = z
         error_code: z
           .union([errorCode, z.array(errorCode).min(1).max(100)])
           .nullish()
-          .describe('one, or several'),
+          .describe('one code, or a list'),
         custom_ids: z.array(z.string().max(1024)).min(1).max(50_000).nullish(),
       })
       .nullish(),

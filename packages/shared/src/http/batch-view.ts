@@ -57,7 +57,7 @@ export const batchSchema = z
     cost_usd: z.number().nullable().describe('null when the price of a model is not known'),
     waiting_for: waitingForSchema
       .nullable()
-      .describe('what holds most of its open lines; null while lines settle'),
+      .describe('why most of its open lines wait; null while lines settle'),
   })
   .meta({ id: 'Batch' });
 export type BatchView = z.infer<typeof batchSchema>;

@@ -76,7 +76,7 @@ export const jobRequestSchema = z.strictObject({
     .min(0)
     .max(4_102_444_800)
     .nullish()
-    .describe('unix seconds; the job is not called before; in the past it means now'),
+    .describe('unix seconds; the job is not called before; a time in the past means now'),
   expires_after: expiresAfter.nullish(),
   max_attempts: z.int().min(1).max(100).nullish(),
   webhook_url: z.string().nullish(),

@@ -14,7 +14,7 @@ export const laneSchema = z
     message: z
       .string()
       .nullable()
-      .describe('why it stands still, and what helps; null while it is open'),
+      .describe('why its jobs wait, and the fix; null if they do not wait'),
     until: unixSeconds.nullable(),
     limits: z.object({
       requests_per_minute: z.number().nullable(),

@@ -15,11 +15,11 @@ export const workerSchema = z
     state: z
       .enum(workerStates)
       .describe(
-        '`silent`: not heard of for 12 s, so frozen, dead or cut off from Redis; `stopping`: finishes its calls and takes no more',
+        '`silent`: no heartbeat for 12 s, so frozen, dead or cut off from Redis; `stopping`: finishes its calls and takes no more',
       ),
-    slots: z.int().describe('most calls at once, WORKER_CONCURRENCY'),
-    slots_used: z.int().describe('when it was seen last'),
-    lanes: z.int().describe('how many lanes it serves'),
+    slots: z.int().describe('maximum concurrent calls, WORKER_CONCURRENCY'),
+    slots_used: z.int().describe('at its last heartbeat'),
+    lanes: z.int().describe('number of lanes that it serves'),
   })
   .meta({ id: 'Worker' });
 export type WorkerView = z.infer<typeof workerSchema>;

@@ -29,8 +29,8 @@ export type Priority = (typeof priorities)[number];
  *   (release-job): a rate limit, a backoff, a hand-off. → `cancelled`, `expired` as above, and the call is aborted.
  *   When the worker dies its delivery stalls, is handed to another, and the record is claimed again (begin-attempt)
  *   under the next generation; after too many deaths it is `failed` with `worker_lost`.
- * - `completed`, `failed`, `cancelled`, `expired` have no exit. The record is deleted when its retention ends, or by a caller
- *   (delete-job).
+ * - `completed`, `failed`, `cancelled`, `expired` have no exit. The record is deleted when its retention ends, or when a
+ *   caller deletes the job (delete-job).
  */
 export const jobStatuses = [
   'queued',
@@ -49,11 +49,11 @@ export function isSettled(status: JobStatus): status is SettledStatus {
   return (settledStatuses as readonly string[]).includes(status);
 }
 
-/** Why queued work does not run, the same words on jobs, batches and lanes. */
+/** Why queued work does not run: the same reasons for jobs, batches and lanes. */
 export const waitReasons = [
   'run_at',
   'quiet_hours',
-  /** By a person: a batch or a lane. */
+  /** An operator or caller paused the batch or the lane. */
   'paused',
   'rate_limit',
   'backoff',

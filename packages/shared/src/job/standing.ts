@@ -1,13 +1,13 @@
 /**
- * What a job remembers of its lane from attempt to attempt; see docs/adr/0025. One field of its record, five whole numbers
- * with spaces between, so that a job that never failed has none. `begin-attempt.lua` reads the first two.
+ * What a job remembers about failures and refusals between attempts; see docs/adr/0025. Stored as one field of its record, five
+ * integers separated by spaces, so that a job that never failed stores none. `begin-attempt.lua` reads the first two.
  */
 export interface Standing {
-  /** The lane's run of failures in which the job was charged last; 0 for none. */
+  /** The run of the lane's failures in which the job was last charged; 0 for none. */
   run: number;
-  /** How often it was charged in that run: given back when the run turns out to be an outage. */
+  /** How often it was charged in that run. Given back if the run opens the breaker. */
   chargedInRun: number;
-  /** When it was last charged for a trial call, unix ms on Redis' clock; 0 for never. */
+  /** When it was last charged for a trial, unix ms on Redis' clock; 0 for never. */
   trialChargedAtMs: number;
   /** How often the provider refused it (403, 429) while others were let in. */
   refusals: number;
@@ -37,8 +37,8 @@ export function formatStanding(standing: Standing): string {
 }
 
 /**
- * The attempts of a queued job, less what it was charged in an outage: its next attempt gives that back on its record, and
- * callers see it at once. `openedRuns` as in `LaneHealth`.
+ * The attempts of a queued job, less its charges in an outage. The record gives these back at the next attempt; callers see the
+ * corrected number at once. `openedRuns` as in `LaneHealth`.
  */
 export function attemptsThatCount(
   { attempts, standing }: { attempts: number; standing: Standing },

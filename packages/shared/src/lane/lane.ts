@@ -16,31 +16,31 @@ export interface Lane {
  * - any → `paused` by an operator, until an operator resumes it; or by the provider (401, 403, no quota), until a
  *   probe is answered (open-lane) or an operator resumes it. A worker that dies with the probe gives way after the
  *   probe's hold.
- * - `open`, `cooling` → `unreachable` when calls fail and none succeeds (fail-lane): its breaker is open. → `open` by the
- *   first answer (answer-lane). Single trial calls find out.
+ * - `open`, `cooling` → `unreachable` when consecutive calls fail (fail-lane): its breaker is open. → `open`, `cooling` on the
+ *   first answer to a trial (answer-lane), or when an operator resumes it (open-lane).
  */
 export interface LaneState {
   nowMs: number;
   coolingUntilMs: number | null;
   operatorPaused: boolean;
   paused: { reason: LanePauseReason; message: string; probeAtMs: number } | null;
-  /** The breaker is open: since when, after how many failures, the last of them in words, and when the next trial is due. */
+  /** Set while the breaker is open: since when, the number of failures, the last message, and when the next trial is due. */
   unreachable: { sinceMs: number; failures: number; message: string; trialAtMs: number } | null;
   lastRefusedAtMs: number | null;
 }
 
-/** What the fleet knows of how a lane's calls end. Instants are unix milliseconds on Redis' clock, 0 for never. */
+/** What the fleet knows about the results of a lane's calls. Times are unix milliseconds on Redis' clock, 0 for never. */
 export interface LaneHealth {
-  /** Calls fail in a row, and nobody has told of a success since. */
+  /** A run of failures is open: no success was reported since its first failure. */
   isFailing: boolean;
   /** Numbers of the runs of failures that opened the breaker, newest first, a comma before and after each. */
   openedRuns: string;
-  /** When a success came back last, and the latest sending of one: from this time on the lane took calls. */
+  /** When the last success came back, and the latest time at which a successful call was sent. */
   succeededAtMs: number;
   succeededSentAtMs: number;
   /** How long a slow call takes; 0 while no call has succeeded. */
   slowMs: number;
-  /** The one job whose refusal paused the lane; `*` for several, null for none. */
+  /** The only job whose refusal paused the lane; `*` for several, null for none. */
   refusedJob: string | null;
 }
 
@@ -82,7 +82,7 @@ export type LaneStanding =
     }
   | { state: 'unreachable'; message: string; failures: number; sinceMs: number; untilMs: number };
 
-/** The one state that a lane shows, of all that is known of it. `untilMs` of a paused or unreachable lane is its next trial call. */
+/** The one state that a lane shows, of all that is known of it. `untilMs` of a paused or unreachable lane is its next probe or trial. */
 export function laneStanding(state: LaneState): LaneStanding {
   if (state.operatorPaused) {
     return { state: 'paused', reason: 'operator', message: 'paused by an operator', untilMs: null };

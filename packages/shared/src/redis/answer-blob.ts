@@ -1,10 +1,10 @@
-/** Where an answer is that is too large for Redis. */
+/** The blob that holds an answer too large for Redis. */
 export interface AnswerBlob {
   name: string;
   bytes: number;
 }
 
-/** From the fields `response_blob` and `response_bytes` of a record or a result. */
+/** Parses the fields `response_blob` and `response_bytes` of a record or a result. */
 export function parseAnswerBlob(name: string | null, bytes: string | null): AnswerBlob | null {
   return name === null || name === '' ? null : { name, bytes: Number(bytes) };
 }

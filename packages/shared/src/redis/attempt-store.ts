@@ -18,7 +18,7 @@ import type { JobStoreOptions } from './job-store.ts';
 export const MAX_RESCUES = 3;
 
 const TRIM_PAGE = 500;
-/** Longer than an answer may take to be written, and its result to be recorded through an outage of Redis. */
+/** Must outlast the writing of an answer and the saving of its result, even through an outage of Redis. */
 const HOLD_ANSWER_MS = 24 * 3600 * 1000;
 
 /** What a worker holds while it works on a job. */
@@ -51,7 +51,7 @@ export type BeginResult =
 /** The terminal record that an attempt leads to. */
 export interface Settlement {
   status: 'completed' | 'failed';
-  /** With `blob` the body is there, under a name that `holdAnswer` announced, and is not stored in Redis. */
+  /** If `blob` is set, the body is in that blob, which `holdAnswer` announced, and is not stored in Redis. */
   response: {
     statusCode: number;
     requestId: string | null;
@@ -69,7 +69,7 @@ export interface Release {
   /** Null for the head of the queue it came from. */
   delayMs: number | null;
   charged: boolean;
-  /** What the job remembers from now on; left out where that stays as it is. */
+  /** The job's new standing; omit to keep the current one. */
   standing?: Standing;
   /** For the event log: `rate_limited`, `backoff`, `handed_off` … */
   detail: string;
@@ -117,8 +117,8 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
 
   return {
     /**
-     * Claims a delivery for one attempt; on record before the provider is called. `openedRuns`: runs of failures of its lane
-     * that were outages; what the job was charged in one of them is given back.
+     * Claims a delivery for one attempt; recorded before the provider is called. `openedRuns`: runs of failures that opened the
+     * lane's breaker; gives back what the job was charged in one of them.
      */
     begin: async (
       tenant: string,
@@ -171,7 +171,7 @@ export function createAttemptStore({ redis, run, keys, retentionMs }: JobStoreOp
       };
     },
 
-    /** Announces the blob of an answer before it is written: unless a result names it in time, it is removed. */
+    /** Announces an answer's blob before it is written. It is removed unless a result refers to it in time. */
     holdAnswer: async (tenant: string, blob: string): Promise<void> => {
       await run('hold-answer', [keys.tenant(tenant).looseBlobs], [blob, HOLD_ANSWER_MS]);
     },

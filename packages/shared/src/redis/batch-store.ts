@@ -45,7 +45,7 @@ export interface BatchStore {
   setPaused(tenant: string, id: string, paused: boolean): Promise<Batch | null>;
   /** Ids of the batches that are not settled. */
   open(tenant: string): Promise<string[]>;
-  /** Where the lines stand that are in their lanes. */
+  /** The state of the lines that were fed and are not settled. */
   openLines(tenant: string, id: string): Promise<OpenLines>;
 }
 
@@ -55,9 +55,9 @@ export interface BatchStoreOptions {
   keys: Keys;
 }
 
-/** A batch moves for so long after each result. */
+/** A batch counts as progressing for this long after each result. */
 const MOVES_FOR_MS = 5000;
-/** Lines that are looked at to tell where those of a batch stand. */
+/** Most lines to sample for the state of a batch's open lines. */
 const LINES_LOOKED_AT = 300;
 const IDEMPOTENCY_MS = 24 * 3600 * 1000;
 

@@ -64,7 +64,7 @@ export interface LineResult {
   line: number;
   customId: string;
   status: JobStatus;
-  /** With `blob` the body is in the blob store and empty here. */
+  /** If `blob` is set, the body is in the blob store, and `body` is empty. */
   response: {
     statusCode: number;
     requestId: string | null;
@@ -199,7 +199,7 @@ export function createConductorStore({
       await run('pause-batch', [keys.tenant(tenant).batch(id)], ['resting', isResting ? '1' : '0']);
     },
 
-    /** What holds the conductor up, for those who look at the batch; null: it goes on. */
+    /** Records what holds up the conductor, for readers of the batch; null when nothing does any more. */
     holdUp: async ({ tenant, id, epoch }: Conducting, heldUp: Batch['heldUp']): Promise<void> => {
       await run(
         'hold-up-batch',
@@ -253,7 +253,7 @@ export function createConductorStore({
       return entries.map(([streamId, flat]) => parseResult(streamId, flat));
     },
 
-    /** What has been written is durable, `blobs` of answers have done their work: `false` when somebody else conducts. */
+    /** Commits results that are durably written, and releases the `blobs` of their answers. Returns `false` if the hold was lost. */
     commit: async (
       { tenant, id, epoch }: Conducting,
       lastStreamId: string,

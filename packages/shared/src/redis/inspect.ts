@@ -2,21 +2,21 @@ import { Cluster, type Redis } from 'ioredis';
 import type { RedisConnection } from './connect.ts';
 import { readNodeMemory, type RedisMemory } from './memory-watch.ts';
 
-/** What a Redis says of itself; of a cluster one for each master. */
+/** What a Redis node reports; a cluster has one report for each master. */
 export interface RedisReport {
   /** `Redis` or `Valkey`. */
   server: string;
   version: string;
   memory: RedisMemory;
-  /** Null while its append-only file is written without errors. */
+  /** Null unless the last write of its append-only file failed. */
   writeError: string | null;
   /** Its clock. */
   nowMs: number;
-  /** How long it took to say that: its clock is known no better. */
+  /** Duration of that read, which is the uncertainty of `nowMs`. */
   tookMs: number;
 }
 
-/** @param monotonic milliseconds, as of the caller's clock */
+/** @param monotonic the caller's monotonic clock, in milliseconds */
 export async function inspectRedis(
   connection: RedisConnection,
   monotonic: () => number,
@@ -34,7 +34,7 @@ export async function inspectRedis(
   );
 }
 
-/** The answer of `INFO`. */
+/** Parses the reply of `INFO`. */
 export function parseInfo(info: string): Omit<RedisReport, 'memory' | 'nowMs' | 'tookMs'> {
   const read = (name: string): string | null =>
     new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;

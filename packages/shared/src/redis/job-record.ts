@@ -37,7 +37,7 @@ export const jobFields = [
 
 type Field = (typeof jobFields)[number];
 
-/** The blob that holds the answer of a stored record, or null when the record holds it itself. */
+/** The blob that holds a stored record's answer, or null if the record holds it itself. */
 export function answerBlobOf(values: readonly (string | null)[]): string | null {
   return values[jobFields.indexOf('response_blob')] || null;
 }

@@ -60,7 +60,7 @@ export interface JobStoreOptions {
   run: RunScript;
   keys: Keys;
   retentionMs: number;
-  /** Reads an answer that is in the blob store, null when it is gone; without it such an answer is shown as null. */
+  /** Reads an answer from the blob store; null if it is gone. If omitted, such answers are shown as null. */
   readAnswer?: (blob: string) => Promise<string | null>;
 }
 
@@ -239,7 +239,7 @@ export function createJobStore({
       return kind;
     },
 
-    /** Removes a settled job. The bytes of an answer in the blob store are the caller's to remove, or the sweep's. */
+    /** Removes a settled job. The caller removes the returned blob; otherwise the cleaner does. */
     remove: async (tenant: string, id: string): Promise<RemoveJobResult> => {
       const of = keys.tenant(tenant);
       const [kind, detail = ''] = (await run(

@@ -10,9 +10,9 @@ export function createKeys(prefix: string) {
     /** Hash: lane id → descriptor. */
     lanes: `${prefix}:lanes`,
     workers: {
-      /** Sorted set: worker id by its last beat. */
+      /** Sorted set: worker id by its last heartbeat. */
       seen: `${prefix}:{workers}:seen`,
-      /** Hash: worker id → `STARTED_AT JSON`, what it said with its last beat. */
+      /** Hash: worker id → `STARTED_AT JSON` of its last heartbeat. */
       records: `${prefix}:{workers}:records`,
     },
     /** String: the worker that does this chore for all, until it is due again. */
@@ -69,19 +69,19 @@ export function createKeys(prefix: string) {
       return {
         /** Hash: cool-down, pauses, probe. */
         state: `${base}:state`,
-        /** String: what the fleet's log said last of whether it stands still. */
+        /** String: the last logged reason why it is held up. */
         logged: `${base}:logged`,
         /** String: what the fleet believes of the provider's limits, as JSON; see lane/budget.ts. */
         budget: `${base}:budget`,
         /** Hash: calls and refusals per ten seconds, newest minutes only. */
         calls: (bucket: number) => `${base}:calls:${bucket}`,
-        /** Hash: how long its answers were, and how fast its results came while work was waiting. */
+        /** Hash: lengths of its answers, and its throughput while work was waiting. */
         history: `${base}:history`,
         /** Hash: tenant → virtual time up to which it has been served. */
         shares: (priority: string) => `${base}:shares:${priority}`,
         /** BullMQ's own: the jobs of a queue that have a place in it. */
         prioritized: (priority: string) => `${base}:${priority}:prioritized`,
-        /** BullMQ's own: the jobs of a queue that have none. */
+        /** BullMQ's own: the jobs of a queue without a priority. */
         waiting: (priority: string) => `${base}:${priority}:wait`,
         /** Prefix of the lane's BullMQ keys. */
         queues: base,

@@ -18,12 +18,12 @@ import type { RunScript } from './scripts.ts';
 const COOLING = { longestMs: 24 * 3600 * 1000, baseMs: 1000, capMs: 60_000 };
 /** A paused lane is tried first after 5 s, then at doubling distances up to a minute. */
 const PROBE = { firstMs: 5000, longestMs: 60_000, holdMs: 30_000 };
-/** Trials of an unreachable lane come at distances that grow with the outage. */
+/** The delay between trials of an unreachable lane grows with the outage. */
 const TRIAL = { firstMs: 1000, longestMs: 60_000 };
 const LOGGED_MS = 7 * 24 * 3600 * 1000;
 const BUCKET_MS = 10_000;
 const BUCKETS_PER_MINUTE = 6;
-/** Habits fade: of answers after about so many more, of the rate after ten minutes of work. */
+/** Old data fades: answer lengths after about 2,000 more answers, throughput after ten minutes of work. */
 const HISTORY = { mostAnswers: 2000, mostStretches: 60, keepMs: 30 * 86_400_000 };
 
 export type LaneStore = ReturnType<typeof createLaneStore>;
@@ -33,18 +33,18 @@ export interface LaneCalls {
   refused: number;
 }
 
-/** A call that came back: when it was sent and came back, unix ms on Redis' clock, and how long it took. */
+/** Times of a call that came back, unix ms on Redis' clock, and how long it took. */
 export interface CallTimes {
   sentAtMs: number;
   endedAtMs: number;
   tookMs: number;
 }
 
-/** What a worker saw of a lane since its last look. */
+/** What a worker observed of a lane since its last report. */
 export interface LaneNote {
-  /** Jobs that got their answer, good or bad. */
+  /** Number of jobs that the provider completed or rejected. */
   results: number;
-  /** How long the good ones were. */
+  /** Lengths of successful answers. */
   lengths: ReadonlyMap<Endpoint, AnswerLengths>;
 }
 
@@ -70,7 +70,7 @@ export function createLaneStore({
   return {
     /**
      * Makes the lane known to all workers; remembered for a while, since after a flush of Redis it must be said again.
-     * `too_many`: the fleet serves as many different lanes as it is allowed. New work gets no new lane while Redis is full.
+     * `too_many`: the fleet serves as many different lanes as it is allowed. While Redis is full, only accepted work gets new lanes.
      */
     register: async (lane: Lane, isForAccepted = false): Promise<'known' | 'too_many'> => {
       const now = performance.now();
@@ -160,12 +160,12 @@ export function createLaneStore({
     openAfterProbe: async (laneId: string): Promise<LaneSnapshot> =>
       change('open-lane', laneId, ['probe']),
 
-    /** `holdMs`: how long the probe's call may take; a worker that dies with it gives way after that. */
+    /** `holdMs`: how long this worker holds the probe; if it dies, another may take it after that. */
     takeProbe: async (laneId: string, holdMs: number = PROBE.holdMs): Promise<boolean> =>
       (await run('take-probe', [keys.lane(laneId).state], [Math.ceil(holdMs)])) === 1,
 
     /**
-     * A call failed, or none comes back: `opensAfter` failures in a row open the breaker; see fail-lane.lua. Resolves to the
+     * Records a failed call, or silence. `opensAfter` consecutive failures open the breaker; see fail-lane.lua. Resolves to the
      * number of the run that the failure belongs to, or 0.
      */
     fail: async (
@@ -191,7 +191,7 @@ export function createLaneStore({
       return { run: Number(runNumber), snapshot: parseState(state) };
     },
 
-    /** A provider answered: `success` with a result, `answer` with a refusal, `trial` the call that tries an open breaker. */
+    /** Records an answer: `success` is a result, `answer` a refusal, `trial` either of them to the trial call. */
     answer: async (
       laneId: string,
       kind: 'success' | 'answer' | 'trial',
@@ -199,8 +199,8 @@ export function createLaneStore({
     ): Promise<LaneSnapshot> => change('answer-lane', laneId, [kind, ...timesOf(times)]),
 
     /**
-     * Puts on record what the log says of the lane, null when it says that the lane is called again. Resolves to what stood
-     * there: of the processes that see a change, the first finds the old one and logs.
+     * Records the logged reason why the lane is held up, null when it no longer is. Resolves to the previous reason: only the first
+     * process to record a change gets it, so only that process logs.
      */
     swapLogged: async (laneId: string, reason: string | null): Promise<string | null> => {
       const before = await run(
@@ -233,7 +233,7 @@ export function createLaneStore({
       return { calls: sum(0), refused: sum(1) };
     },
 
-    /** Adds to the lane's history, which dry runs estimate from. */
+    /** Adds to the lane's history, from which dry runs estimate. */
     note: async (laneId: string, nowMs: number, { results, lengths }: LaneNote): Promise<void> => {
       const lane = keys.lane(laneId);
       const { mostAnswers, mostStretches, keepMs } = HISTORY;

@@ -5,20 +5,20 @@ import { readScript } from './scripts.ts';
 
 const LOOK_MS = 1000;
 
-/** Of the fullest master. */
+/** Memory of the fullest master. */
 export interface RedisMemory {
   usedBytes: number;
   /** 0 without a limit. */
   limitBytes: number;
-  /** Above it new work is refused, so that accepted work has room to complete; see lua/lib/memory.lua. */
+  /** Above this new work is refused, so that accepted work can complete; see lua/lib/memory.lua. */
   admissionBytes: number;
 }
 
 export interface MemoryWatch {
   readonly memory: RedisMemory;
-  /** The reserve for accepted work is touched: new work is refused. */
+  /** Memory use has reached the reserve for accepted work, so new work is refused. */
   isTight(): boolean;
-  /** Redis is at its limit, and refuses by itself whatever is not flagged as finishing accepted work. */
+  /** Redis has reached maxmemory and refuses every write that is not flagged `allow-oom`. */
   isFull(): boolean;
   stop(): void;
 }
@@ -35,8 +35,8 @@ export function isReserveTouched({ usedBytes, limitBytes, admissionBytes }: Redi
 const unknown: RedisMemory = { usedBytes: 0, limitBytes: 0, admissionBytes: 0 };
 
 /**
- * Looks at Redis' memory once a second, for what may be a second late: answers that need no promise, and how much to take
- * in hand. Whether new work is accepted is decided in the accepting scripts.
+ * Reads Redis' memory once a second. Only for uses where a value one second old is good enough; the accepting scripts read it
+ * themselves.
  */
 export function watchMemory({
   redis,
@@ -86,7 +86,7 @@ async function readMemory(redis: RedisConnection): Promise<RedisMemory> {
   return fullest(await Promise.all(nodes.map(async (node) => readNodeMemory(node))));
 }
 
-/** Of one master. */
+/** Memory of one master. */
 export async function readNodeMemory(node: Redis): Promise<RedisMemory> {
   return parseMemory(await node.eval(script, 0));
 }
@@ -96,7 +96,7 @@ function parseMemory(reply: unknown): RedisMemory {
   return { usedBytes, limitBytes, admissionBytes };
 }
 
-/** One full master is enough: some of the jobs are there. */
+/** The fullest master counts, since some of the jobs are stored there. */
 export function fullest(all: readonly RedisMemory[]): RedisMemory {
   const share = ({ usedBytes, limitBytes }: RedisMemory): number =>
     limitBytes === 0 ? 0 : usedBytes / limitBytes;

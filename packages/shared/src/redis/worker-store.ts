@@ -14,7 +14,7 @@ export type WorkerStore = ReturnType<typeof createWorkerStore>;
 export function createWorkerStore({ run, keys }: { run: RunScript; keys: Keys }) {
   const { seen, records } = keys.workers;
   return {
-    /** Renews a worker's record; `startedAtMs` is what the first beat resolved to, null for that one. */
+    /** Renews a worker's record. Resolves to its start; pass that as `startedAtMs`, and null for the first heartbeat. */
     beat: async ({ id, ...record }: WorkerBeat, startedAtMs: number | null): Promise<number> =>
       Number(
         await run(
@@ -24,12 +24,12 @@ export function createWorkerStore({ run, keys }: { run: RunScript; keys: Keys })
         ),
       ),
 
-    /** The worker has stopped by itself. */
+    /** Removes a worker that stopped cleanly. */
     forget: async (id: string): Promise<void> => {
       await run('forget-worker', [seen, records], [id]);
     },
 
-    /** All workers that were heard of within ten minutes, those that started first at the top. */
+    /** All workers with a heartbeat within the last ten minutes, in order of their start. */
     all: async (): Promise<Fleet> => {
       const [now, ...flat] = (await run('read-workers', [seen, records], [])) as string[];
       const nowMs = Number(now);
@@ -37,7 +37,7 @@ export function createWorkerStore({ run, keys }: { run: RunScript; keys: Keys })
       for (let at = 0; at + 2 < flat.length; at += 3) {
         const [id = '', lastSeen = '', record = ''] = flat.slice(at, at + 3);
         const worker = parseWorker(id, Number(lastSeen), record, nowMs);
-        // Nobody beats when all are dead, and nobody drops them.
+        // Only heartbeats drop old records, so after the last worker died its record is still there.
         if (nowMs - worker.lastSeenAtMs < FORGOTTEN_AFTER_MS) workers.push(worker);
       }
       workers.sort((a, b) => a.startedAtMs - b.startedAtMs);

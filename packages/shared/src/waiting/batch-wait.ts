@@ -11,7 +11,7 @@ import { noSlotWait, noWorkerWait } from './fleet-wait.ts';
 import { runAtWait } from './job-wait.ts';
 import { instant, maskKeys, type Wait } from './words.ts';
 
-/** Why all of a batch stands still; `look_at_lines` when only its lines can tell. */
+/** Why a whole batch is waiting; `look_at_lines` if that depends on its lines. */
 export function batchWait(batch: Batch, fleet: Fleet): Wait | 'look_at_lines' | null {
   if (isBatchSettled(batch.status)) return null;
   const { nowMs } = fleet;
@@ -29,7 +29,7 @@ export function batchWait(batch: Batch, fleet: Fleet): Wait | 'look_at_lines' | 
       const untilMs = quietHoursBegin(batch.quietHours, nowMs);
       return {
         reason: 'quiet_hours',
-        message: `The batch runs from ${start} to ${end} ${timeZone}, its quiet hours. It goes on at ${instant(untilMs, nowMs)}.`,
+        message: `The batch runs from ${start} to ${end} ${timeZone}, its quiet hours. It resumes at ${instant(untilMs, nowMs)}.`,
         untilMs,
       };
     }
@@ -43,14 +43,14 @@ function heldUpWait({ heldUp }: Batch): Wait | null {
   return heldUp && { ...heldUp, untilMs: null };
 }
 
-/** Why the lanes of a batch do not take its lines: lane id → its wait. A lane that is not there takes them. */
+/** Why the lanes of a batch are not called: lane id → its wait. A lane that is missing here is called. */
 export type LaneWaits = ReadonlyMap<string, Wait>;
 
-/** The reason that holds most of the lines; null while lines settle, and when most of them move. */
+/** The reason that holds most of the lines; null while lines settle, or if most of them progress. */
 export function linesWait(lines: OpenLines, laneWaits: LaneWaits, fleet: Fleet): Wait | null {
   if (lines.isMoving) return null;
   const isCalled = lines.groups.some(({ state }) => state === 'called');
-  // Lines that are called hold slots themselves: the batch does not wait for the work of others.
+  // Lines in progress hold slots themselves, so the batch is not waiting for other work.
   const noSlot = isCalled ? null : noSlotWait(fleet, 'bulk');
   const held = new Map<string, { wait: Wait | null; lines: number }>();
   for (const group of lines.groups) {

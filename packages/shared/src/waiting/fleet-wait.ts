@@ -2,7 +2,7 @@ import { aliveWorkers, isFleetBusy, slotsFor, type Fleet } from '../fleet/index.
 import type { Priority } from '../job/index.ts';
 import { instant, whole, type Wait } from './words.ts';
 
-/** No worker process takes jobs, or null when one does. */
+/** The wait when no worker process takes jobs; null if one does. */
 export function noWorkerWait(fleet: Fleet): Wait | null {
   if (aliveWorkers(fleet).length > 0) return null;
   const { workers, nowMs } = fleet;
@@ -23,7 +23,7 @@ export function noWorkerWait(fleet: Fleet): Wait | null {
   };
 }
 
-/** Every slot that this priority may take is in use, or null when one is free. */
+/** The wait when every slot for this priority is in use; null if one is free. */
 export function noSlotWait(fleet: Fleet, priority: Priority): Wait | null {
   if (!isFleetBusy(fleet, priority)) return null;
   const alive = aliveWorkers(fleet);

@@ -14,12 +14,12 @@ export interface JobFacts {
   words: LaneWords;
 }
 
-/** A job that is only waiting for its turn waits no longer than this, as a rule. */
+/** A job that only waits its turn usually starts within this time. */
 const TURN_MS = 5000;
 
 /**
- * Why a queued job is not being worked on, or null when it only waits for its turn. Its own reasons come first:
- * a job that is not due yet is not held up by its lane.
+ * Why a queued job does not run; null if it only waits its turn. The job's own reasons come first: a job that is not due yet is
+ * not held up by its lane.
  */
 export function jobWait(job: Job, facts: JobFacts): Wait | null {
   if (job.status !== 'queued') return null;
@@ -53,7 +53,7 @@ export function redisFullWait(): Wait {
   return {
     reason: 'redis_full',
     message:
-      'Redis has reached its maxmemory. Raise it with CONFIG SET maxmemory, or wait: work goes on as jobs settle and their memory is freed.',
+      'Redis has reached its maxmemory. Raise it with CONFIG SET maxmemory, or wait: work continues as settled jobs free their memory.',
     untilMs: null,
   };
 }

@@ -12,13 +12,13 @@ import { instant, quote, whole, type Wait } from './words.ts';
 
 export interface LaneWords {
   /**
-   * Whether the provider's words may be repeated whatever they are about. They may hold text of the request that was
-   * refused, so they may not where several tenants share the lane, nor in a log.
+   * Whether every message of the provider may be repeated. It may quote the refused request, so set this to false in logs and
+   * where several tenants share the lane.
    */
   quotes: boolean;
 }
 
-/** Why a lane is not called, or null when it may be. */
+/** Why a lane is not called; null if it may be called. */
 export function laneWait(lane: Lane, state: LaneState, words: LaneWords): Wait | null {
   const { nowMs } = state;
   const standing = laneStanding(state);
@@ -28,7 +28,7 @@ export function laneWait(lane: Lane, state: LaneState, words: LaneWords): Wait |
     case 'cooling':
       return {
         reason: 'rate_limit',
-        message: `${nameOf(lane)}: the provider's rate limit is reached. Calls go on at ${instant(standing.untilMs, nowMs)}.`,
+        message: `${nameOf(lane)}: the provider's rate limit is reached. Calls resume at ${instant(standing.untilMs, nowMs)}.`,
         untilMs: standing.untilMs,
       };
     case 'paused':
@@ -46,13 +46,13 @@ export function laneWait(lane: Lane, state: LaneState, words: LaneWords): Wait |
     case 'unreachable':
       return {
         reason: 'provider_unreachable',
-        message: `${nameOf(lane)} does not answer: ${failure(standing.message, words)} (${failures(standing.failures)} since ${instant(standing.sinceMs, nowMs)}). Check the provider and the workers' way to it; no attempt is charged${nextTry(standing.untilMs, nowMs)}.`,
+        message: `${nameOf(lane)} does not answer: ${failure(standing.message, words)} (${failures(standing.failures)} since ${instant(standing.sinceMs, nowMs)}). Check the provider and the workers' connection to it; no attempt is charged${nextTry(standing.untilMs, nowMs)}.`,
         untilMs: standing.untilMs,
       };
   }
 }
 
-/** The lane may be called, and its limit is in use by those before; null when nobody waits for it. */
+/** The wait for the limits of a lane that may be called; null if no call has to wait. */
 export function limitWait(
   lane: Pick<Lane, 'provider' | 'model'>,
   budget: LaneBudget | null,
@@ -67,21 +67,21 @@ export function limitWait(
     ...(tokensPerMinute === null ? [] : [`${whole(tokensPerMinute)} tokens`]),
   ].join(' and ');
   const from = {
-    headers: ', says the provider',
-    config: ', as configured',
-    learned: ', as learnt',
+    headers: ' (from the provider)',
+    config: ' (configured)',
+    learned: ' (learned)',
     none: '',
   };
-  const limit = limits === '' ? 'the limit' : `the limit of ${limits} per minute${from[source]},`;
+  const limit = limits === '' ? 'the limit' : `the limit of ${limits} per minute${from[source]}`;
   return {
     reason: 'rate_limit',
-    message: `${nameOf(lane)}: ${limit} is in use. Calls go on as it allows.`,
+    message: `${nameOf(lane)}: ${limit} is used up. Calls continue as it allows.`,
     untilMs,
   };
 }
 
 function nameOf({ provider, model }: Pick<Lane, 'provider' | 'model'>): string {
-  // Without providers in the configuration there is one, and it is called so.
+  // Without providers in the configuration there is a single one with this name.
   return `${quote(model)} at ${provider === 'default' ? 'the default provider' : provider}`;
 }
 
@@ -89,7 +89,7 @@ type Refused = Extract<LaneStanding, { state: 'paused' }>;
 
 /** `401 Incorrect API key provided (sk-…xyz)`. */
 function refusal({ reason, message }: Refused, { quotes }: LaneWords): string {
-  // What a provider says of a key or an account is about no request.
+  // A message about a key or an account quotes no request.
   const isOfAccount = reason === 'unauthorized' || reason === 'insufficient_quota';
   return providersWords(message, quotes || isOfAccount);
 }
@@ -100,7 +100,7 @@ function failure(message: string, { quotes }: LaneWords): string {
 
 const ANSWERED = /^the provider answered (\d{3})( with an error)?(?:: (.*))?$/is;
 
-/** Our own words about a failure stand; those of an answer only if they may be repeated. */
+/** Keeps our own message about a failure; repeats the provider's message only if it may be repeated. */
 function providersWords(message: string, mayRepeat: boolean): string {
   const answered = ANSWERED.exec(message);
   if (answered === null) return message === '' ? 'no answer' : lower(quote(message));

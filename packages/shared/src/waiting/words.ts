@@ -1,18 +1,18 @@
 import type { WaitReason } from '../job/index.ts';
 
-/** Why something stands still: one sentence that names the cause, the remedy and the next try. */
+/** Why work is waiting. The message names the cause, the fix and the next try. */
 export interface Wait {
   reason: WaitReason;
   message: string;
-  /** Unix milliseconds; null when nobody can know. */
+  /** Unix milliseconds; null if not known. */
   untilMs: number | null;
 }
 
 const DAY_MS = 86_400_000;
 
-/** `03:14:20 UTC`, with the date when it is another day. One time zone for all: readers and hosts are anywhere. */
+/** `03:14:20 UTC`, with the date if it is another day. UTC, since readers and hosts may be in any time zone. */
 export function instant(atMs: number, nowMs: number): string {
-  // Rounded up, as `until` is: who comes back then must not be too early.
+  // Rounded up like `until`, so that a reader who returns at this time is not too early.
   const text = new Date(Math.ceil(atMs / 1000) * 1000).toISOString();
   const time = `${text.slice(11, 19)} UTC`;
   return Math.floor(atMs / DAY_MS) === Math.floor(nowMs / DAY_MS)
@@ -20,10 +20,10 @@ export function instant(atMs: number, nowMs: number): string {
     : `${text.slice(0, 10)} ${time}`;
 }
 
-/** Keys as providers repeat them in their refusals; the last three characters tell which it was. */
+/** Keys as providers repeat them in refusals. The last three characters stay, to tell which key it was. */
 const KEY = /\b(sk|rk|pk|gsk|xai|key|api)[-_][\w*.…-]{5,}/gi;
 
-/** Leaves only the two ends of what looks like a credential. */
+/** Masks anything that looks like a credential, except its two ends. */
 export function maskKeys(text: string): string {
   return text.replaceAll(
     KEY,
@@ -33,7 +33,7 @@ export function maskKeys(text: string): string {
 
 const LONGEST_QUOTE = 300;
 
-/** Text of others within a sentence of ours: on one line, without keys, of bearable length, without its full stop. */
+/** Prepares foreign text for use in one of our sentences: one line, keys masked, shortened, no full stop at the end. */
 export function quote(text: string): string {
   const line = maskKeys(text)
     .replaceAll(/[\p{Cc}\s]+/gu, ' ')

@@ -405,7 +405,7 @@ describe('cancelling and pausing', () => {
 describe('open lines', () => {
   const lane = 'lane_0123456789abcdef';
 
-  test('tell which lanes they are in, which are called and which wait for a retry', async () => {
+  test('show their lanes, which are in progress and which wait for a retry', async () => {
     const conducting = await begun(6);
     expect(await batches.openLines(tenant, id)).toEqual({ isMoving: false, groups: [] });
     await feed(conducting, 0, 6);
@@ -428,7 +428,7 @@ describe('open lines', () => {
     ]);
   });
 
-  test('are not looked at while lines settle, also when their results are in a file already', async () => {
+  test('are not read while lines settle, even if their results are already in a file', async () => {
     const conducting = await begun(3);
     await feed(conducting, 0, 3);
     await run(1);
@@ -453,7 +453,7 @@ describe('open lines', () => {
   });
 });
 
-test('what holds a conductor up stands in the record until it goes on, and only its conductor says so', async () => {
+test('the record shows what holds up the conductor until that ends, and only the conductor can write it', async () => {
   const conducting = await begun(1);
   const heldUp = { reason: 'storage', message: 'The blob store is full.' } as const;
   const read = async () => (await batches.get(tenant, id))?.heldUp;

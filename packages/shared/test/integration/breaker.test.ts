@@ -32,7 +32,7 @@ const open = async (id: string) => {
   for (let failures = 1; failures < 4; failures += 1) await fail(id);
   return fail(id);
 };
-/** Moves the outage so far into the past, and makes its next trial due. */
+/** Moves the outage into the past by this much, and makes its next trial due. */
 const lasts = async (id: string, ms: number): Promise<void> => {
   const key = stores.keys.lane(id).state;
   const at = String((await now(id)) - ms);
@@ -40,7 +40,7 @@ const lasts = async (id: string, ms: number): Promise<void> => {
 };
 
 describe('opens', () => {
-  test('after so many failures in a row, and says since when and why', async () => {
+  test('after the given number of consecutive failures, with the time and the message', async () => {
     const id = newLane();
     const changes = await stores.listen(stores.keys.channels.lanes);
     const first = await fail(id);
@@ -60,7 +60,7 @@ describe('opens', () => {
     await eventually(() => changes.filter((change) => change === id).length === 2);
   });
 
-  test('not by failures that stand between successes', async () => {
+  test('not after failures between successes', async () => {
     const id = newLane();
     for (let round = 1; round <= 10; round += 1) {
       for (let failures = 1; failures <= 3; failures += 1) {
@@ -71,7 +71,7 @@ describe('opens', () => {
     }
   });
 
-  test('not by a success that the failing process brings along', async () => {
+  test('not after failures that came before a success which the failing process reports', async () => {
     const id = newLane();
     for (let failures = 1; failures <= 20; failures += 1) {
       const lastSuccess = call(await now(id));
@@ -80,7 +80,7 @@ describe('opens', () => {
     }
   });
 
-  test('not by a request that is known to fail', async () => {
+  test('not after failures of a request that is known to fail', async () => {
     const id = newLane();
     for (let failures = 1; failures <= 20; failures += 1) {
       expect((await fail(id, 'known')).run).toBe(0);
@@ -88,7 +88,7 @@ describe('opens', () => {
     expect(laneStanding(await stores.lanes.state(id))).toEqual({ state: 'open' });
   });
 
-  test('at once when nobody answers, unless another process has heard an answer', async () => {
+  test('at once on silence, unless another process had an answer', async () => {
     const heard = newLane();
     await stores.lanes.answer(heard, 'success', call(await now(heard)));
     expect(laneStanding((await fail(heard, 'silence')).snapshot).state).toBe('open');
@@ -97,7 +97,7 @@ describe('opens', () => {
     expect(laneStanding((await fail(silent, 'silence')).snapshot).state).toBe('unreachable');
   });
 
-  test('also after a refusal that ended a run', async () => {
+  test('also after a refusal has ended a run', async () => {
     const id = newLane();
     for (let failures = 1; failures <= 3; failures += 1) await fail(id);
     await stores.lanes.answer(id, 'answer', call(await now(id)));
@@ -108,7 +108,7 @@ describe('opens', () => {
 });
 
 describe('trials', () => {
-  test('one worker of many has it when it is due, and another after its hold', async () => {
+  test('one of many workers gets a due trial, and another one after its hold', async () => {
     const id = newLane();
     await open(id);
     expect(await stores.lanes.takeProbe(id)).toBe(false);
@@ -129,20 +129,23 @@ describe('trials', () => {
     [40_000, 0.5, 42_000],
     [3_600_000, 0, 60_000],
     [3_600_000, 1, 60_000],
-  ])('after %d ms of outage the next comes %d of a tenth later than %d ms', async (...given) => {
-    const [lastedMs, random, distanceMs] = given;
-    const id = newLane();
-    await open(id);
-    await lasts(id, lastedMs);
-    expect(await stores.lanes.takeProbe(id)).toBe(true);
-    const { snapshot } = await fail(id, 'trial', { random });
-    const actual = snapshot.unreachable!.trialAtMs - snapshot.nowMs;
-    expect(actual).toBeGreaterThan(distanceMs - 100);
-    expect(actual).toBeLessThan(distanceMs + 100);
-    expect(await stores.lanes.takeProbe(id)).toBe(false);
-  });
+  ])(
+    'after %d ms of outage and with a random number of %d, the next one comes after %d ms',
+    async (...given) => {
+      const [lastedMs, random, distanceMs] = given;
+      const id = newLane();
+      await open(id);
+      await lasts(id, lastedMs);
+      expect(await stores.lanes.takeProbe(id)).toBe(true);
+      const { snapshot } = await fail(id, 'trial', { random });
+      const actual = snapshot.unreachable!.trialAtMs - snapshot.nowMs;
+      expect(actual).toBeGreaterThan(distanceMs - 100);
+      expect(actual).toBeLessThan(distanceMs + 100);
+      expect(await stores.lanes.takeProbe(id)).toBe(false);
+    },
+  );
 
-  test('an operator’s pause has none', async () => {
+  test('there is none during an operator’s pause', async () => {
     const id = newLane();
     await open(id);
     await lasts(id, 1000);
@@ -153,7 +156,7 @@ describe('trials', () => {
 });
 
 describe('closes', () => {
-  test('by the trial’s answer, whatever it says', async () => {
+  test('on any answer to a trial', async () => {
     const id = newLane();
     await open(id);
     const snapshot = await stores.lanes.answer(id, 'trial', call((await now(id)) - 1000));
@@ -161,7 +164,7 @@ describe('closes', () => {
     expect(snapshot.health).toMatchObject({ isFailing: false, openedRuns: ',1,' });
   });
 
-  test('by a call that was sent after it opened, not by one that was in flight', async () => {
+  test('on an answer to a call that was sent after the outage began, not to an earlier one', async () => {
     const id = newLane();
     await open(id);
     const at = await now(id);
@@ -172,7 +175,7 @@ describe('closes', () => {
   });
 });
 
-test('what a job was charged in a run that opened the breaker is given back, once', async () => {
+test('gives back, once, what a job was charged in a run that opened the breaker', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 0, max: 30 }),

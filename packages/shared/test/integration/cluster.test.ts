@@ -100,7 +100,7 @@ describe.skipIf(redisServer === undefined)('on a cluster', () => {
     expect(await stores.lanes.callsLastMinute(lane.id, 0)).toEqual({ calls: 1, refused: 1 });
   });
 
-  test('workers are in sight, and the open lines of a batch, whose records no call names', async () => {
+  test('lists workers, and reads open lines whose record keys are not passed as KEYS', async () => {
     const workers = createWorkerStore(stores);
     const beat = {
       id: 'worker_1',

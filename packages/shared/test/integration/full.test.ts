@@ -48,20 +48,20 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
   const limit = async (bytes: number): Promise<void> => {
     await stores.redis.config('SET', 'maxmemory', String(bytes));
   };
-  /** Above the admission line, and below the limit. */
+  /** Above the admission limit, and below maxmemory. */
   const touchReserve = async (): Promise<void> => {
     await limit(0);
     await stores.redis.setrange('ballast', 20 * MB, 'x');
     await limit((await used()) + 5 * MB);
   };
-  /** Above the limit itself. */
+  /** Above maxmemory. */
   const overfill = async (): Promise<void> => {
     await limit(0);
     await stores.redis.setrange('ballast', 20 * MB, 'x');
     await limit((await used()) - 10 * MB);
   };
 
-  test('accepts below the line and refuses above it, in the script', async () => {
+  test('accepts below the admission limit and refuses above it, in the script', async () => {
     const tenant = newTenant();
     await limit((await used()) + 50 * MB);
     await accepted(stores, tenant);
@@ -69,11 +69,11 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
     const before = await stores.allKeys();
     await expect(accepted(stores, tenant)).rejects.toSatisfy(isRedisFull);
     expect((await stores.allKeys()).toSorted()).toEqual(before.toSorted());
-    // Redis itself would have let it in.
+    // Redis itself would have accepted it.
     await stores.redis.set('other', 'x');
   });
 
-  test('answers for a job that it has accepted before, also above the line', async () => {
+  test('returns an already accepted job even above the admission limit', async () => {
     const tenant = newTenant();
     const key = { key: 'k', contentHash: 'h' };
     const id = newJobId();
@@ -85,7 +85,7 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
     });
   });
 
-  test('tells the watch where the line is', async () => {
+  test('reports the admission limit to the memory watch', async () => {
     const logger = createLogger('test', 'silent');
     const watch = watchMemory({ redis: stores.redis, logger, intervalMs: 10 });
     try {
@@ -111,7 +111,7 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
     }
   });
 
-  test('lets every move of an accepted job be made above the limit', async () => {
+  test('allows every transition of an accepted job above maxmemory', async () => {
     const tenant = newTenant();
     const { jobs, attempts, lanes, keys, run, redis } = stores;
     const [one, two, three] = [
@@ -160,7 +160,7 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
     expect(await used()).toBeLessThan(before - 100_000);
   });
 
-  test("lets BullMQ's queues deliver, renew and hand back above the limit", async () => {
+  test("lets BullMQ's queues deliver, renew locks and return jobs above maxmemory", async () => {
     const { keys, redis } = stores;
     const lane = laneOf('default', newTenant(), 'default');
     const queues = createLaneQueues({ redis, keys });
@@ -202,7 +202,7 @@ describe.skipIf(redisServer === undefined)('a Redis that is full', () => {
     await queues.close();
   });
 
-  test('keeps a batch going a few lines at a time, and refuses what is new', async () => {
+  test('feeds a batch a few lines at a time, and refuses new work', async () => {
     const tenant = newTenant();
     const { keys, run, redis } = stores;
     const of = keys.tenant(tenant);

@@ -251,7 +251,7 @@ describe('the history of a lane', () => {
   const work = async (id: string, queue: string): Promise<unknown> =>
     stores.redis.rpush(stores.keys.lane(id).waiting(queue), 'a');
 
-  test('adds up what the workers note, and forgets by halves', async () => {
+  test('sums the reports of all workers, and halves old counts', async () => {
     const { id } = newLane();
     expect(await stores.lanes.history(id)).toEqual({ lengths: new Map(), reached: null });
     const note = { results: 3, lengths: lengthsOf(3, 100) };
@@ -293,7 +293,7 @@ describe('the history of a lane', () => {
     });
   });
 
-  test('measures no rate while nothing waits, nor over a gap', async () => {
+  test('measures no throughput while nothing waits, nor across a gap', async () => {
     const { id } = newLane();
     for (let at = 0; at < 4; at += 1) await stretch(id, at, 10);
     expect((await stores.lanes.history(id)).reached).toBeNull();
@@ -304,7 +304,7 @@ describe('the history of a lane', () => {
     expect((await stores.lanes.history(id)).reached).toBeNull();
   });
 
-  test('forgets an old rate by halves', async () => {
+  test('halves an old throughput', async () => {
     const { id } = newLane();
     await work(id, 'bulk');
     await stores.redis.hset(stores.keys.lane(id).history, 'reached', '60000 60 1');
@@ -317,7 +317,7 @@ describe('the history of a lane', () => {
     });
   });
 
-  test('is not touched by a note that is none', async () => {
+  test('is not changed by a malformed report', async () => {
     const { id } = newLane();
     const bad = { results: Number.NaN, lengths: lengthsOf(1, 5) };
     await expect(stores.lanes.note(id, START_MS, bad)).rejects.toThrow(/ARGV 2 must be a number/);

@@ -55,7 +55,7 @@ async function deleteQueues(): Promise<void> {
   if (own.length > 0) await stores.redis.del(...own);
 }
 
-test('what stands in the outbox, in a queue or in a bundle is left alone', async () => {
+test('deliveries in the outbox, in a queue or in a bundle are left alone', async () => {
   const tenant = newTenant();
   await accepted(stores, tenant);
   await accepted(stores, tenant, { runAtMs: 4e12 });
@@ -67,7 +67,7 @@ test('what stands in the outbox, in a queue or in a bundle is left alone', async
   await deleteQueues();
 });
 
-test('jobs whose queue was deleted are put back once, also by several at the same time', async () => {
+test('jobs whose queue was deleted are requeued once, even by concurrent runs', async () => {
   const tenant = newTenant();
   const ids = [...(await queued(tenant, 120)), ...(await queued(tenant, 5, true))];
   await deleteQueues();
@@ -96,7 +96,7 @@ test('an entry without its data counts as lost', async () => {
   await deleteQueues();
 });
 
-test('a claim is taken away only from a worker that is dead, and counts as a rescue', async () => {
+test('only a dead worker loses its claim, which counts as a rescue', async () => {
   const tenant = newTenant();
   const id = await accepted(stores, tenant);
   const claim = await begun(stores, tenant, id, 1);
@@ -119,7 +119,7 @@ test('a claim is taken away only from a worker that is dead, and counts as a res
   expect(await begun(stores, tenant, id, 2)).toMatchObject({ attempt: 2, rescues: 1 });
 });
 
-test('whatever happened to a job since it was seen, it is moved only if it is still the same', async () => {
+test('a job is requeued only if its record has not changed since it was read', async () => {
   const tenant = newTenant();
   const of = stores.keys.tenant(tenant);
   const call = async (id: string, delivery: string, generation: string): Promise<string> => {

@@ -24,7 +24,7 @@ const beat = (more: Partial<WorkerBeat> = {}): WorkerBeat => ({
   lanes: 1,
   ...more,
 });
-/** As if it had been heard of last so long ago. */
+/** Sets a worker's last heartbeat to this long ago. */
 const silenceFor = async (id: string, ms: number): Promise<void> => {
   const { nowMs } = await workers.all();
   await stores.redis.zadd(stores.keys.workers.seen, nowMs - ms, id);
@@ -32,7 +32,7 @@ const silenceFor = async (id: string, ms: number): Promise<void> => {
 const states = async () =>
   Object.fromEntries((await workers.all()).workers.map(({ id, state }) => [id, state]));
 
-it('shows what a worker said last, since when it runs, and when it was heard of', async () => {
+it('shows a worker’s last report, its start and its last heartbeat', async () => {
   expect((await workers.all()).workers).toEqual([]);
   const startedAtMs = await workers.beat(beat(), null);
   await workers.beat(beat({ slotsUsed: 7, lanes: 3 }), startedAtMs);
@@ -43,7 +43,7 @@ it('shows what a worker said last, since when it runs, and when it was heard of'
   expect(lastSeenAtMs).toBeLessThanOrEqual(nowMs);
 });
 
-it('calls silent who was not heard of for 12 s, and alive who beats again', async () => {
+it('shows a worker as silent after 12 s without a heartbeat, and as alive after the next one', async () => {
   const startedAtMs = await workers.beat(beat(), null);
   await workers.beat(beat({ id: 'worker_2', state: 'stopping' }), null);
   await silenceFor('worker_1', 11_000);
@@ -55,7 +55,7 @@ it('calls silent who was not heard of for 12 s, and alive who beats again', asyn
   expect(await states()).toEqual({ worker_1: 'alive', worker_2: 'silent' });
 });
 
-it('forgets who stopped at once, and who is silent after ten minutes', async () => {
+it('removes a stopped worker at once, and a silent one after ten minutes', async () => {
   await workers.beat(beat(), null);
   await workers.beat(beat({ id: 'worker_2' }), null);
   await workers.beat(beat({ id: 'worker_3' }), null);

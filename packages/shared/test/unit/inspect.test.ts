@@ -3,7 +3,7 @@ import { parseInfo } from '../../src/redis/inspect.ts';
 
 const info = (...lines: string[]): string => ['# Server', ...lines, ''].join('\r\n');
 
-test('what Redis and Valkey say of themselves', () => {
+test('reads the INFO of Redis and Valkey', () => {
   expect(parseInfo(info('redis_version:7.2.4', 'aof_last_write_status:ok'))).toEqual({
     ...{ server: 'Redis', version: '7.2.4', writeError: null },
   });

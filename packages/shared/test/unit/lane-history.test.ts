@@ -13,7 +13,7 @@ const meanOf = (values: readonly number[]): number =>
 const answers = fc.array(fc.integer({ min: 0, max: 200_000 }), { minLength: 1, maxLength: 200 });
 
 describe('the length to expect of an answer', () => {
-  test('is the mean of the earlier ones where nothing bounds it', () => {
+  test('is the mean of the earlier ones without a limit', () => {
     fc.assert(
       fc.property(answers, (tokens) => {
         expect(expectedLength(lengthsOf(tokens), Infinity)).toBeCloseTo(meanOf(tokens), 5);
@@ -43,7 +43,7 @@ describe('the length to expect of an answer', () => {
     }
   });
 
-  test('takes lengths that no answer has', () => {
+  test('accepts lengths that no answer has', () => {
     expect(expectedLength(emptyLengths(), 100)).toBe(0);
     expect(expectedLength(lengthsOf([0, 0]), 100)).toBe(0);
     expect(expectedLength(lengthsOf([Number.MAX_SAFE_INTEGER]), 7)).toBe(7);
@@ -65,7 +65,7 @@ describe('a history as it is stored', () => {
     });
   });
 
-  test('without a measured rate, or with what is no history, tells nothing', () => {
+  test('is empty without a measured throughput, or with malformed fields', () => {
     const nothing = { lengths: new Map(), reached: null };
     expect(parseHistory({})).toEqual(nothing);
     expect(parseHistory({ reached: '0 0 5' })).toEqual(nothing);

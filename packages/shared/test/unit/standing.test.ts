@@ -11,7 +11,7 @@ test('a job that never failed has none', () => {
   expect(parseStanding('')).toEqual(noStanding);
 });
 
-test('what is written is read', () => {
+test('parses what it formats', () => {
   const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
   fc.assert(
     fc.property(
@@ -29,7 +29,7 @@ test('what is written is read', () => {
   );
 });
 
-test('attempts of an outage do not count, those of other runs do', () => {
+test('charges of an outage do not count, charges of other runs do', () => {
   const standing = { ...noStanding, run: 12, chargedInRun: 3 };
   expect(attemptsThatCount({ attempts: 5, standing }, ',12,3,')).toBe(2);
   expect(attemptsThatCount({ attempts: 2, standing }, ',12,')).toBe(0);

@@ -34,11 +34,11 @@ const unreachable = (message: string, failures = 12): LaneState => ({
 });
 
 describe('a lane', () => {
-  it('says nothing while it may be called', () => {
+  it('has no reason while it may be called', () => {
     expect(laneWait(lane, open, all)).toBeNull();
   });
 
-  it('repeats what the provider says of a key, without the key, and names the variable to set', () => {
+  it('repeats the provider’s message about a key, masks the key, and names the variable to set', () => {
     const said = 'The provider answered 401: Incorrect API key provided (sk-proj-abcdefghuvwxyz).';
     expect(laneWait(lane, refused('unauthorized', said), all)).toEqual({
       reason: 'lane_paused',
@@ -57,7 +57,7 @@ describe('a lane', () => {
     );
   });
 
-  it('says what helps against an empty account, and against a model that is not allowed', () => {
+  it('names the fix for an empty account, and for a model that is not allowed', () => {
     expect(
       laneWait(lane, refused('insufficient_quota', 'The provider answered 429: No quota.'), all)
         ?.message,
@@ -71,7 +71,7 @@ describe('a lane', () => {
     );
   });
 
-  it('tells a pause by a person from one by the provider', () => {
+  it('distinguishes a pause by an operator from one by the provider', () => {
     expect(laneWait(lane, { ...open, operatorPaused: true }, all)).toEqual({
       reason: 'paused',
       message:
@@ -80,24 +80,24 @@ describe('a lane', () => {
     });
   });
 
-  it('tells how long the provider has been away', () => {
+  it('says since when the provider has been unreachable', () => {
     expect(laneWait(lane, unreachable('fetch failed (ECONNREFUSED)'), all)).toEqual({
       reason: 'provider_unreachable',
       message:
-        "gpt-4o-mini at openai does not answer: fetch failed (ECONNREFUSED) (12 failed calls since 03:10:02 UTC). Check the provider and the workers' way to it; no attempt is charged; next try 03:14:20 UTC.",
+        "gpt-4o-mini at openai does not answer: fetch failed (ECONNREFUSED) (12 failed calls since 03:10:02 UTC). Check the provider and the workers' connection to it; no attempt is charged; next try 03:14:20 UTC.",
       untilMs: seconds('03:14:20'),
     });
   });
 
-  it('names the day when it is another one', () => {
+  it('includes the date when it is another day', () => {
     const coolingUntilMs = Date.UTC(2027, 0, 16, 0, 0, 0, 1);
     expect(laneWait(lane, { ...open, coolingUntilMs }, all)).toMatchObject({
       reason: 'rate_limit',
-      message: expect.stringContaining('Calls go on at 2027-01-16 00:00:01 UTC.'),
+      message: expect.stringContaining('Calls resume at 2027-01-16 00:00:01 UTC.'),
     });
   });
 
-  it('never repeats what may be text of a request where others read it', () => {
+  it('never repeats text that may quote a request where other tenants read it', () => {
     const text = fc.stringMatching(/^[a-z ]{0,20}SECRET[a-zA-Z .:\n"]{0,40}$/);
     const answers = fc.constantFrom(
       'The provider answered 403: ',
@@ -132,7 +132,7 @@ describe('a lane', () => {
 });
 
 describe('the fleet', () => {
-  it('tells when no worker is alive, and which was last', () => {
+  it('says that no worker is alive, and which one was last', () => {
     expect(noWorkerWait(fleetOf())?.message).toBe(
       'No worker is alive. Start one: nightshift worker.',
     );
@@ -150,7 +150,7 @@ describe('the fleet', () => {
     expect(noWorkerWait(fleetOf({ state: 'stopping' }))?.message).toContain('is stopping');
   });
 
-  it('has no slot when all workers that are alive are busy', () => {
+  it('has no slot when all alive workers are busy', () => {
     expect(noSlotWait(fleetOf({ slotsUsed: 64 }), 'interactive')?.message).toBe(
       'All 64 slots of the only worker are busy with other work. Start more workers or raise WORKER_CONCURRENCY.',
     );
@@ -214,7 +214,7 @@ describe('a job', () => {
     }
   });
 
-  it('that just came waits for its turn', () => {
+  it('that was just accepted has no reason', () => {
     const busy = { fleet: fleetOf({ slotsUsed: 64 }), isRedisFull: true };
     expect(wait({ createdAtMs: NOW - 1000 }, busy)).toBeNull();
   });
@@ -231,7 +231,7 @@ describe('a job', () => {
     expect(wait({}, { budget })).toEqual({
       reason: 'rate_limit',
       message:
-        'gpt-4o-mini at openai: the limit of 500 requests and 30,000 tokens per minute, says the provider, is in use. Calls go on as it allows.',
+        'gpt-4o-mini at openai: the limit of 500 requests and 30,000 tokens per minute (from the provider) is used up. Calls continue as it allows.',
       untilMs: NOW + 2500,
     });
     expect(wait({ priority: 'interactive' }, { budget })).toBeNull();
@@ -246,13 +246,13 @@ describe('a batch', () => {
     batchWait({ ...batch, ...more }, fleet);
   const heldUp = { reason: 'storage', message: 'The blob store is full.' } as const;
 
-  it('that is settled waits for nothing', () => {
+  it('that is settled has no reason', () => {
     for (const status of ['completed', 'failed', 'expired', 'cancelled'] as const) {
       expect(wait({ status, paused: true, heldUp }, fleetOf())).toBeNull();
     }
   });
 
-  it('names what holds all of it', () => {
+  it('names the reason that holds the whole batch', () => {
     expect(wait({})).toBe('look_at_lines');
     expect(wait({ paused: true }, fleetOf())).toEqual({
       reason: 'paused',
@@ -264,7 +264,7 @@ describe('a batch', () => {
     expect(wait({ quietHours }, fleetOf())).toEqual({
       reason: 'quiet_hours',
       message:
-        'The batch runs from 22:00 to 02:00 UTC, its quiet hours. It goes on at 22:00:00 UTC.',
+        'The batch runs from 22:00 to 02:00 UTC, its quiet hours. It resumes at 22:00:00 UTC.',
       untilMs: Date.UTC(2027, 0, 15, 22),
     });
     expect(wait({ quietHours: { ...quietHours, end: '04:00' } })).toBe('look_at_lines');
@@ -302,18 +302,18 @@ describe('a batch', () => {
     expect(lines([])).toBeNull();
   });
 
-  it('waits for nothing while lines settle', () => {
+  it('has no reason while lines settle', () => {
     const waits = new Map([['lane_a', because('lane_paused')]]);
     expect(linesWait({ isMoving: true, groups: [group({})] }, waits, busy)).toBeNull();
   });
 
-  it('waits for a slot only when others have them', () => {
+  it('waits for a slot only when other work holds them all', () => {
     expect(lines([group({})], {}, busy)).toBe('no_slot');
     expect(lines([group({}), group({ state: 'called', count: 1 })], {}, busy)).toBeNull();
     expect(lines([group({})])).toBeNull();
   });
 
-  it('of any lines shows a reason of theirs, or none', () => {
+  it('shows a reason of one of its lines, or none', () => {
     const groups = fc.array(
       fc.record({
         laneId: fc.constantFrom('lane_a', 'lane_b'),
@@ -337,7 +337,7 @@ describe('a batch', () => {
   });
 });
 
-it('says what the blob store lacks, and where, alike at each try', () => {
+it('names the blob store’s fault and location, with the same message at each try', () => {
   const cause = Object.assign(new Error('ENOSPC: no space left on device, write'), {
     code: 'ENOSPC',
   });
@@ -347,12 +347,12 @@ it('says what the blob store lacks, and where, alike at each try', () => {
     causeOf(new Error('segment b/output-7-x: ENOSPC', { cause })),
   );
   expect(message).toBe(
-    'The blob store file:/data/blobs is full: ENOSPC: no space left on device. Free space there; it is tried again every second.',
+    'The blob store file:/data/blobs is full: ENOSPC: no space left on device. Free space there; it is retried every second.',
   );
   const s3 = Object.assign(new Error('Access Denied'), { name: 'AccessDenied' });
   expect(
     storageMessage('unavailable', 's3://night/x', causeOf(new Error('blob x', { cause: s3 }))),
   ).toBe(
-    'The blob store s3://night/x cannot be used: AccessDenied: Access Denied. Check that it is there and that the workers may write to it; it is tried again every second.',
+    'The blob store s3://night/x cannot be used: AccessDenied: Access Denied. Check that it exists and that the workers may write to it; it is retried every second.',
   );
 });

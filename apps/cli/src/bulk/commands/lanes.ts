@@ -7,12 +7,12 @@ import { bulkCommand } from '../session.ts';
 const help = {
   usage: 'lanes [flags]',
   about: [
-    'Lists lanes: each a provider, a model and a credential, with its state and, where it stands still, why and until when.',
+    'Lists lanes. A lane is a provider, a model and a credential. Shows its state and, if it is held up, why and until when.',
   ],
   words: { least: 0, most: 0, names: '' },
   options: {
     'This command': {
-      json: { about: 'the lanes as JSON, one a line' },
+      json: { about: 'the lanes as JSON, one per line' },
       ...serverOptions,
     },
   },
@@ -22,7 +22,7 @@ export const runLanes = bulkCommand(help, async (session) => {
   const { client, patience, clock } = session;
   session.onInterrupt('Stopped.');
   const lanes = await patience.with(async () => await client.lanes());
-  const none = 'There are no lanes: nothing was handed in yet.';
+  const none = 'There are no lanes: no work was submitted yet.';
   printTable(session, lanes, (all) => laneTable(all, clock.now()), none);
   return exitCodes.success;
 });

@@ -12,18 +12,18 @@ const PAGE = 100;
 
 const help = {
   usage: 'list [flags]',
-  about: ['Lists batches, newest first: how far they are, what they cost, and what they wait for.'],
+  about: ['Lists batches, newest first: progress, cost, and why they are waiting.'],
   words: { least: 0, most: 0, names: '' },
   options: {
     Which: {
       status: {
         value: 'STATUS',
-        about: `only those in it; can be repeated: ${batchStatuses.join(', ')}`,
+        about: `only batches with this status; can be repeated: ${batchStatuses.join(', ')}`,
       },
-      limit: { value: 'N', about: 'at most so many (20)' },
+      limit: { value: 'N', about: 'list at most N batches (20)' },
     },
     'This command': {
-      json: { about: 'the batches as JSON, one a line' },
+      json: { about: 'the batches as JSON, one per line' },
       ...serverOptions,
     },
   },
@@ -38,12 +38,12 @@ export const runList = bulkCommand(help, async (session) => {
     numberOf(line.one('limit'), '--limit', { least: 1, most: 100_000, whole: true }) ?? 20;
   const batches = await newestBatches(session, statuses, limit);
   const none =
-    statuses.size === 0 ? 'There are no batches.' : 'There are no batches in this status.';
+    statuses.size === 0 ? 'There are no batches.' : 'There are no batches with this status.';
   printTable(session, batches, (all) => batchTable(all, clock.now()), none);
   return exitCodes.success;
 });
 
-/** The API lists all of them: those of a status are picked here, page by page. */
+/** The API cannot filter by status, so this reads pages and filters them. */
 async function newestBatches(
   { client, patience }: Session,
   statuses: ReadonlySet<string>,

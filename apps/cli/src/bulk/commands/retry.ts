@@ -14,15 +14,16 @@ import { watchBatch } from '../watch-batch.ts';
 const help = {
   usage: 'retry BATCH [flags]',
   about: [
-    'Starts a new batch of what failed in one that has ended, and prints its id. What succeeded is never done again. With --watch, or -o for the results, it goes on as nightshift watch does.',
-    'The output of -o is whole: what succeeded in the first batch and the results of the retry, in the order of the input. With --input the rows of a spreadsheet stand beside them. --alone leaves the first batch out.',
+    'Starts a new batch of the failed requests of a batch that has ended, and prints its id. Requests that succeeded are never repeated. With --watch, or -o for the results, it continues like nightshift watch.',
+    '-o writes a complete output: the successes of the first batch and the results of the retry, in the order of the input. --input joins them to the rows of a spreadsheet. --alone leaves the first batch out.',
   ],
   words: { least: 1, most: 1, names: 'BATCH' },
   options: {
     Which: {
       'error-code': {
         value: 'CODE',
-        about: 'only what failed with it, such as request_timeout or http_503; can be repeated',
+        about:
+          'only requests that failed with this code, such as request_timeout or http_503; can be repeated',
       },
       'custom-id': { value: 'ID', about: 'only this request; can be repeated' },
     },
@@ -81,7 +82,7 @@ function readFilter(line: CommandLine): RetryFilter | null {
   const ids = line.all('custom-id');
   if (codes.length === 0 && ids.length === 0) return null;
   return {
-    // An API that is older takes one.
+    // An older API takes only one code.
     ...(codes.length > 0 && { error_code: codes.length === 1 ? (codes[0] ?? '') : codes }),
     ...(ids.length > 0 && { custom_ids: ids }),
   };

@@ -7,12 +7,12 @@ import { bulkCommand } from '../session.ts';
 const help = {
   usage: 'workers [flags]',
   about: [
-    'Lists worker processes: where they run, how many of their slots are used, and when each was last seen. A silent one was not seen for a while.',
+    'Lists worker processes: host, slots in use, and when each was last seen. A silent worker has sent no heartbeat for 12 s.',
   ],
   words: { least: 0, most: 0, names: '' },
   options: {
     'This command': {
-      json: { about: 'the workers as JSON, one a line' },
+      json: { about: 'the workers as JSON, one per line' },
       ...serverOptions,
     },
   },
@@ -24,10 +24,10 @@ export const runWorkers = bulkCommand(help, async (session) => {
   const workers = await patience.with(async () => await client.workers());
   if (workers === null) {
     throw new CommandError(
-      `the API at ${server.url} does not tell its workers: it is older than this command`,
+      `the API at ${server.url} does not list its workers: it is older than this command`,
     );
   }
-  const none = 'No worker is alive: nothing is called. Start one with nightshift worker.';
+  const none = 'No worker is alive, so nothing is called. Start one: nightshift worker.';
   printTable(session, workers, (all) => workerTable(all, clock.now()), none);
   return exitCodes.success;
 });

@@ -38,14 +38,14 @@ export async function* decodeText({
 
 const encodingOf = (start: Uint8Array): string => markedEncoding(start) ?? 'utf-8';
 
-/** The encoding that a byte-order mark names; null where there is no mark. */
+/** The encoding that a byte-order mark names; null without a mark. */
 export function markedEncoding(start: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' | null {
   if (start[0] === 0xff && start[1] === 0xfe) return 'utf-16le';
   if (start[0] === 0xfe && start[1] === 0xff) return 'utf-16be';
   return start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 'utf-8' : null;
 }
 
-/** Whether a text file begins with a byte-order mark, when it is read in this encoding. */
+/** Whether a text file, read in this encoding, begins with a byte-order mark. */
 export async function hasByteOrderMark({
   path,
   encoding,

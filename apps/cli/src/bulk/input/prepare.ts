@@ -15,7 +15,7 @@ export type InputPlan =
 
 /** An input that was read once, found right, and can be read again. */
 export interface BulkInput {
-  /** As the user called it: `reviews.csv`. */
+  /** As the user named it: `reviews.csv`. */
   name: string;
   /** As it is uploaded: `reviews.jsonl`. */
   filename: string;
@@ -72,10 +72,10 @@ export async function prepareInput(plan: InputPlan): Promise<BulkInput> {
 }
 
 const MOST_NAME_CHARACTERS = 255;
-/** What a name says of its format, which is another once the input is uploaded. Any other ending is part of the name. */
+/** Extensions of formats that are converted to JSONL for the upload. Any other extension stays part of the name. */
 const CONVERTED = new Set(['.ndjson', '.csv', '.tsv', '.tab', '.txt']);
 
-/** The name that the server will know an input by: the user's own, with the ending that it takes for a batch. */
+/** The file name for the upload: the user's own, with the extension .jsonl that a batch needs. */
 export function uploadName(name: string): string {
   const own = basename(name)
     .toWellFormed()

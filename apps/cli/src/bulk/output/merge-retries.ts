@@ -7,7 +7,7 @@ import type { ResultLine } from './result.ts';
 
 type Calls = { client: Pick<BulkClient, 'batch' | 'results'>; patience: Patience };
 
-/** A batch and those that it retries, the first one first. */
+/** A batch and the batches that it retries, first batch first. */
 export async function retryChain(
   batch: BatchView,
   { client, patience }: Pick<Calls, 'patience'> & { client: Pick<BulkClient, 'batch'> },
@@ -22,7 +22,7 @@ export async function retryChain(
   return chain;
 }
 
-/** The results of the first batch of a chain, in the order of its input, each as its last retry left it. */
+/** The results of a chain's first batch, in the order of its input, each as of its last retry. */
 export async function* mergedResults(
   chain: readonly string[],
   calls: Calls,
@@ -35,9 +35,9 @@ export async function* mergedResults(
 }
 
 /**
- * Results with those of a retry in their places. A retry has some of the lines of the batch that it retries, in the same
- * order, so both are read side by side and no line is held.
- * @throws CommandError when the retry has a line that the batch has not
+ * Replaces results by those of a retry. A retry has a subset of the lines of the batch that it retries, in the same order, so both
+ * are read in step and nothing is buffered.
+ * @throws CommandError if the retry has a line that the batch does not have
  */
 export async function* mergeRetry(
   before: AsyncIterable<string>,
@@ -56,7 +56,7 @@ export async function* mergeRetry(
     }
     if (next.done !== true) {
       throw new CommandError(
-        `${retryId} has a result for ${JSON.stringify(idOf(next.value))}, which the batch that it retries has not: write its results by themselves, with nightshift results`,
+        `${retryId} has a result for ${JSON.stringify(idOf(next.value))}, but the batch that it retries does not: write its results separately, with nightshift results`,
       );
     }
   } finally {

@@ -26,7 +26,7 @@ export async function* resultTable(
   given: string | null,
 ): AsyncGenerator<string, void, undefined> {
   const table = joined && (await openTable(joined.source));
-  // Excel reads a table as UTF-8 only if it begins with the mark that it has written itself.
+  // Excel reads a CSV file as UTF-8 only if it begins with the mark.
   if (joined !== null && (await hasByteOrderMark(joined.source))) yield BYTE_ORDER_MARK;
   // As the rows have it: a spreadsheet that writes semicolons reads them, too.
   const delimiter = given ?? table?.delimiter ?? ',';

@@ -32,10 +32,10 @@ export const inputOption: OptionTable = {
   },
 };
 
-/** Of a command that may be given a retry. */
+/** For commands that may be given a retry. */
 export const mergedOption: OptionTable = {
   merged: {
-    about: 'of a retry: all results of the first batch too, each as the last retry left it',
+    about: 'for a retry: write all results of the first batch, each as of its last retry',
   },
 };
 
@@ -44,7 +44,7 @@ export interface Output {
   target: Target;
   format: 'jsonl' | 'csv' | 'tsv';
   joined: JoinedRows | null;
-  /** A retry is written with what it retries, in the order of the first input. */
+  /** Merge a retry with the batches that it retries, in the order of the first input. */
   isMerged: boolean;
 }
 
@@ -156,7 +156,7 @@ async function* withLineFeeds(
   for await (const line of lines) yield `${line}\n`;
 }
 
-/** JSON lines with the byte-order mark that the JSON lines of the input began with. */
+/** JSON lines, with a byte-order mark if the JSON lines of the input began with one. */
 async function* markedAs(
   inputFileId: string,
   content: AsyncIterable<Uint8Array | string>,
