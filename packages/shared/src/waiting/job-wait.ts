@@ -53,7 +53,7 @@ export function redisFullWait(): Wait {
   return {
     reason: 'redis_full',
     message:
-      'Redis has reached its maxmemory. Raise it with CONFIG SET maxmemory, or wait: work continues as settled jobs free their memory.',
+      'Redis is close to its maxmemory or above it. Raise it with CONFIG SET maxmemory, or wait: work continues as settled jobs free their memory.',
     untilMs: null,
   };
 }
