@@ -34,7 +34,7 @@ export function failuresToOpen(atWork: number, failedShare: number): number {
 
 /** After this long without an answer the breaker opens; null while the duration of a slow call is unknown. */
 export function silenceMs(slowMs: number): number | null {
-  return slowMs === 0 ? null : Math.max(30_000, 4 * slowMs);
+  return slowMs === 0 ? null : Math.max(20_000, 4 * slowMs);
 }
 
 /** How long a trial call may take. */

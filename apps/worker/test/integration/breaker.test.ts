@@ -100,7 +100,7 @@ describe('one odd request among others', () => {
       const job = await settled(poison, 60_000);
       expect(job).toMatchObject({
         status: 'failed',
-        attempts: 8,
+        attempts: 5,
         error: { code: 'provider_error' },
       });
     } finally {

@@ -57,7 +57,8 @@ export function learn(state: EstimateError, call: ObservedCall): EstimateError {
     actualInputSum: state.actualInputSum * FADE + bounded,
     inputErrorSum: state.inputErrorSum * FADE + Math.abs(bounded - corrected),
   };
-  if (actualOutput === null || !isCount(actualOutput) || !(choices >= 1)) return next;
+  if (actualOutput === null || !isCount(actualOutput)) return next;
+  if (!isCount(choices) || choices < 1) return next;
   return {
     ...next,
     unlimitedChoicesSum: state.unlimitedChoicesSum * FADE + choices,

@@ -88,6 +88,7 @@ describe('learning', () => {
       }),
       { maxLength: 30 },
     );
+    const endless = { estimatedInput: 1, actualInput: 1, actualOutput: 1, choices: Infinity };
     fc.assert(
       fc.property(calls, fc.maxSafeInteger().map(Math.abs), (observed, inputTokens) => {
         const state = learnAll(observed);
@@ -99,6 +100,7 @@ describe('learning', () => {
         expect(inputRatio(state)).toBeGreaterThanOrEqual(0.25);
         expect(inputRatio(state)).toBeLessThanOrEqual(4);
       }),
+      { examples: [[[endless], 1]] },
     );
   });
 });
