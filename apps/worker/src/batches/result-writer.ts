@@ -90,7 +90,7 @@ async function withAnswer(blobs: BlobStore, result: LineResult): Promise<LineRes
 }
 
 /** What results add to their batch's usage and cost; in whole numbers, which add up exactly. */
-function amountsOf(results: readonly LineResult[]): Record<string, number> {
+export function amountsOf(results: readonly LineResult[]): Record<string, number> {
   const sums = {
     input_tokens: 0,
     cached_input_tokens: 0,
@@ -100,15 +100,19 @@ function amountsOf(results: readonly LineResult[]): Record<string, number> {
     cost_nanodollars: 0,
     unpriced: 0,
   };
+  const add = (name: keyof typeof sums, amount: number): void => {
+    // A sum that is no longer exact is worth less than a batch that ends: it stays at the largest exact one.
+    sums[name] = Math.min(Number.MAX_SAFE_INTEGER, sums[name] + Math.ceil(amount));
+  };
   for (const { usage, costUsd } of results) {
     if (usage === null) continue;
-    sums.input_tokens += usage.inputTokens;
-    sums.cached_input_tokens += usage.cachedInputTokens;
-    sums.output_tokens += usage.outputTokens;
-    sums.reasoning_tokens += usage.reasoningTokens;
-    sums.total_tokens += usage.totalTokens;
-    if (costUsd === null) sums.unpriced += 1;
-    else sums.cost_nanodollars += Math.round(costUsd * 1e9);
+    add('input_tokens', usage.inputTokens);
+    add('cached_input_tokens', usage.cachedInputTokens);
+    add('output_tokens', usage.outputTokens);
+    add('reasoning_tokens', usage.reasoningTokens);
+    add('total_tokens', usage.totalTokens);
+    if (costUsd === null) add('unpriced', 1);
+    else add('cost_nanodollars', Math.round(costUsd * 1e9));
   }
   return Object.fromEntries(Object.entries(sums).filter(([, amount]) => amount > 0));
 }

@@ -1,4 +1,4 @@
-/** Tokens of one or more calls. `totalTokens` is what the provider says, or the sum of input and output. */
+/** Tokens of one or more calls, whole numbers from 0 to 2^53 − 1. `totalTokens` is what the provider says, or the sum of input and output. */
 export interface Usage {
   inputTokens: number;
   cachedInputTokens: number;
@@ -26,7 +26,8 @@ export function usageFromAnswer(answer: unknown): Usage | null {
     cachedInputTokens: count(inputDetails?.['cached_tokens']) ?? 0,
     outputTokens,
     reasoningTokens: count(outputDetails?.['reasoning_tokens']) ?? 0,
-    totalTokens: count(usage['total_tokens']) ?? inputTokens + outputTokens,
+    totalTokens:
+      count(usage['total_tokens']) ?? Math.min(Number.MAX_SAFE_INTEGER, inputTokens + outputTokens),
   };
 }
 
@@ -36,8 +37,12 @@ function record(value: unknown): Record<string, unknown> | undefined {
     : undefined;
 }
 
-/** A count of tokens. What no count can be, from a provider that is out of order, is not taken for one. */
+/**
+ * A count of tokens, from 0 to 2^53 − 1. OpenRouter weighs tokens by their cost and reports fractions: they are rounded up. A value
+ * that is no count is left out.
+ */
 function count(value: unknown): number | undefined {
-  const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-  return isCount ? value : undefined;
+  if (typeof value !== 'number' || !(value >= 0)) return undefined;
+  const whole = Math.ceil(value);
+  return Number.isSafeInteger(whole) ? whole + 0 : undefined;
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { NewBatch } from '../../src/batch/index.ts';
 import {
@@ -320,6 +321,49 @@ describe('conducting', () => {
     // Sent again after a lost answer.
     expect(await store.finish(conducting, 'file-1', 'completed', files)).toBe('finished');
     expect(await uses()).toBe(0);
+  });
+
+  test('a commit with a damaged argument changes nothing', async () => {
+    const conducting = await begun(1);
+    await feed(conducting, 0, 1);
+    await run(1);
+    const [result] = await store.results(conducting, 10);
+    const of = stores.keys.tenant(tenant);
+    const keys = [of.batch(id), of.batchResults(id), of.looseBlobs];
+    const good = [conducting.epoch, result!.streamId, '[]', '[]', 1, 'blob-1', 'input_tokens', 3];
+    const before = [await stores.redis.hgetall(keys[0]!), await stores.redis.xlen(keys[1]!)];
+    const odd = fc.oneof(
+      fc.double({ noInteger: true }).map(String),
+      fc.constantFrom('', '-1', 'x', 'nan', 'inf', '1e300', '9007199254740992', '{', '3.5'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(1, 2, 3, 4, 7), odd, async (at, bad) => {
+        await expect(stores.run('commit-results', keys, good.with(at, bad))).rejects.toThrow(
+          'commit-results',
+        );
+      }),
+      { numRuns: 60 },
+    );
+    await expect(stores.run('commit-results', keys, good.slice(0, -1))).rejects.toThrow('missing');
+    await expect(stores.run('commit-results', keys, good.with(4, 9))).rejects.toThrow('missing');
+    expect([await stores.redis.hgetall(keys[0]!), await stores.redis.xlen(keys[1]!)]).toEqual(
+      before,
+    );
+    expect(await stores.redis.zscore(keys[2]!, 'blob blob-1')).toBeNull();
+    expect(await stores.run('commit-results', keys, good)).toEqual(['committed']);
+  });
+
+  test('a sum that would grow beyond what is exact stays there', async () => {
+    const conducting = await begun(2);
+    await feed(conducting, 0, 2);
+    await run(1);
+    await run(2);
+    const most = Number.MAX_SAFE_INTEGER;
+    for (const { streamId } of await store.results(conducting, 10)) {
+      const amounts = { input_tokens: most, cost_nanodollars: most };
+      expect(await store.commit(conducting, streamId, [], [], amounts)).toBe(true);
+    }
+    expect(await batches.get(tenant, id)).toMatchObject({ usage: { inputTokens: most } });
   });
 
   test('an input that is wrong fails the batch and lets its file go', async () => {

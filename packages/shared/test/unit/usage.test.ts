@@ -81,7 +81,18 @@ describe('usageFromAnswer', () => {
     },
   );
 
-  test('whatever an answer holds, the numbers are finite and not negative', () => {
+  test('fractions are rounded up, and what is no count is left out', () => {
+    const read = (outputTokens: unknown) =>
+      usageFromAnswer({ usage: { prompt_tokens: 1, completion_tokens: outputTokens } });
+    expect(read(14_417.92)).toMatchObject({ outputTokens: 14_418, totalTokens: 14_419 });
+    for (const odd of [-1, 2 ** 53, 1e300, Infinity, NaN, '12', null]) {
+      expect(read(odd)).toMatchObject({ outputTokens: 0, totalTokens: 1 });
+    }
+    const most = Number.MAX_SAFE_INTEGER;
+    expect(read(most)).toMatchObject({ outputTokens: most, totalTokens: most });
+  });
+
+  test('whatever an answer holds, the numbers are safe whole numbers and not negative', () => {
     const huge = [-1, Infinity, NaN, Number.MAX_VALUE, 2 ** 53, '12'];
     const odd = fc.oneof(fc.jsonValue(), fc.double(), fc.constantFrom(...huge));
     const names = [
@@ -93,7 +104,7 @@ describe('usageFromAnswer', () => {
       fc.property(usage, (given) => {
         const read = usageFromAnswer({ usage: given });
         for (const value of Object.values(read ?? {})) {
-          expect(Number.isFinite(value) && value >= 0).toBe(true);
+          expect(Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)).toBe(true);
         }
       }),
       { numRuns: 500 },
