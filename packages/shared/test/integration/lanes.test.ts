@@ -110,6 +110,25 @@ describe('cooling', () => {
     expect(fresh.coolingUntilMs! - fresh.nowMs).toBe(500);
   });
 
+  test('a provider that says 0 again and again is called less and less, until a call succeeds', async () => {
+    const { id } = newLane();
+    const coolMs = async (): Promise<number> => {
+      await endCooling(id);
+      const state = await stores.lanes.cool(id, 0, 1);
+      return Math.round(state.coolingUntilMs! - state.nowMs);
+    };
+    const delays: number[] = [];
+    for (let episode = 1; episode <= 12; episode += 1) delays.push(await coolMs());
+    expect(delays).toEqual([
+      ...[100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000],
+    ]);
+    const { nowMs } = await stores.lanes.state(id);
+    await stores.lanes.answer(id, 'success', {
+      ...{ sentAtMs: nowMs + 10, endedAtMs: nowMs + 20, tookMs: 10 },
+    });
+    expect(await coolMs()).toBe(100);
+  });
+
   test('never less than a tenth of a second, and over by itself', async () => {
     const { id } = newLane();
     const state = await stores.lanes.cool(id, null, 0);
