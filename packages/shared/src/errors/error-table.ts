@@ -77,7 +77,7 @@ export const errorTable = {
   invalid_file_format: {
     status: 400,
     type: 'invalid_request_error',
-    when: 'A file for the purpose `batch` is not a `.jsonl`.',
+    when: 'A file for the purpose `batch` has another extension than `.jsonl`.',
   },
   bad_request: {
     status: 400,

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { z } from 'zod';
 import { ApiError } from '../errors/index.ts';
 import { queryNumber } from './query-number.ts';
@@ -67,7 +68,9 @@ export function checkFilename(name: string, purpose: string, param: string): voi
       { param },
     );
   }
-  if (purpose === 'batch' && !name.toLowerCase().endsWith('.jsonl')) {
+  // Clients that send bytes call the file `upload`, and OpenAI takes it: only another extension is refused.
+  const extension = extname(name).toLowerCase();
+  if (purpose === 'batch' && !['', '.', '.jsonl'].includes(extension)) {
     throw new ApiError('invalid_file_format', 'Invalid file format for Batch API. Must be .jsonl', {
       param,
     });
