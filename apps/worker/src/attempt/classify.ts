@@ -1,13 +1,17 @@
+import type { Endpoint } from '@nightshift/shared/job';
 import { usageFromAnswer } from '@nightshift/shared/usage';
 import type { AnswerHeaders, ProviderAnswer } from '../provider/index.ts';
 import type { AbortReason, Outcome, RecordedResponse } from './outcome.ts';
+import { fromJson, readProviderError, type ProviderError } from './provider-error.ts';
 import { retryAfterMs } from './retry-after.ts';
+import { missingResult } from './success.ts';
 
 /** Turns what came back into an outcome, by the table "What an attempt's outcome leads to" of the public contract. */
 export function classify(
   answer: ProviderAnswer,
   abortReason: AbortReason | null,
   nowMs: number,
+  endpoint: Endpoint,
 ): Outcome {
   switch (answer.kind) {
     case 'aborted':
@@ -20,20 +24,34 @@ export function classify(
     case 'too_large':
       return retryable('invalid_provider_answer', answer.message);
     case 'answered':
-      return classifyStatus(answer, nowMs);
+      return classifyAnswer(answer, nowMs, endpoint);
   }
 }
 
-function classifyStatus(
+function classifyAnswer(
   answer: Extract<ProviderAnswer, { kind: 'answered' }>,
   nowMs: number,
+  endpoint: Endpoint,
 ): Outcome {
   const { status, headers, body } = answer;
   const response: RecordedResponse = { statusCode: status, requestId: requestIdOf(headers), body };
-  if (status >= 200 && status < 300) return classifySuccess(response);
-  const said = describeError(body);
+  const waitMs = retryAfterMs(headers, body, nowMs);
+  if (status >= 200 && status < 300) return classifySuccess(response, waitMs, endpoint);
+  const said = readProviderError(body);
   const message = `the provider answered ${status}${said.message === '' ? '' : `: ${said.message}`}`;
-  const wait = retryAfterMs(headers, body, nowMs);
+  return classifyFailure(status, said, { message, response, waitMs });
+}
+
+/** A failure by its status: the answer's, or the one that a 2xx holds. */
+function classifyFailure(
+  status: number,
+  said: ProviderError,
+  {
+    message,
+    response,
+    waitMs: wait,
+  }: { message: string; response: RecordedResponse; waitMs: number | null },
+): Outcome {
   if (isAboutMoney(status, said)) {
     return { kind: 'lane_refused', reason: 'insufficient_quota', message, response };
   }
@@ -69,10 +87,7 @@ const moneyCodes: ReadonlySet<string> = new Set([
   ...['insufficient_credits', 'insufficient_balance', 'insufficient_funds'],
 ]);
 
-function isAboutMoney(
-  status: number,
-  said: { message: string; code: string; type: string },
-): boolean {
+function isAboutMoney(status: number, said: ProviderError): boolean {
   if (status === 402) return true;
   if (status !== 429 && status !== 403 && status !== 400) return false;
   return (
@@ -82,8 +97,11 @@ function isAboutMoney(
   );
 }
 
-/** Well formed: a JSON object that is an answer. Some gateways wrap a failure into a 200 with nothing but an error. */
-function classifySuccess(response: RecordedResponse): Outcome {
+function classifySuccess(
+  response: RecordedResponse,
+  waitMs: number | null,
+  endpoint: Endpoint,
+): Outcome {
   let parsed: unknown;
   try {
     parsed = JSON.parse(response.body);
@@ -99,20 +117,15 @@ function classifySuccess(response: RecordedResponse): Outcome {
       `the provider answered ${response.statusCode} with JSON that is not an object`,
     );
   }
-  const { error } = parsed as { error?: unknown };
-  const results = ['choices', 'output', 'data', 'results'];
-  if (
-    typeof error === 'object' &&
-    error !== null &&
-    !results.some((key) => Object.hasOwn(parsed, key))
-  ) {
-    const { message } = describeError(response.body);
-    return retryable(
-      'invalid_provider_answer',
-      `the provider answered ${response.statusCode} with an error: ${message}`,
-    );
-  }
-  return { kind: 'succeeded', response, usage: usageFromAnswer(parsed) };
+  const missing = missingResult(endpoint, parsed as Record<string, unknown>);
+  if (missing === null) return { kind: 'succeeded', response, usage: usageFromAnswer(parsed) };
+  const said = fromJson(missing.failure);
+  const why = said.message === '' ? missing.reason : `with an error: ${said.message}`;
+  const message = `the provider answered ${response.statusCode} ${why}`;
+  // A gateway that wraps a failure often says its status: it is retried, waited for or refused as if it had come by itself.
+  return said.status === null
+    ? retryable('invalid_provider_answer', message)
+    : classifyFailure(said.status, said, { message, response, waitMs });
 }
 
 function retryable(
@@ -124,30 +137,4 @@ function retryable(
 
 function requestIdOf(headers: AnswerHeaders): string | null {
   return headers.get('x-request-id') ?? headers.get('request-id') ?? headers.get('apim-request-id');
-}
-
-/** The provider's error in its envelope, shortened: it goes into records and messages. */
-function describeError(body: string): { message: string; code: string; type: string } {
-  try {
-    const envelope = JSON.parse(body) as {
-      error?: { message?: unknown; code?: unknown; type?: unknown } | string;
-    } | null;
-    const error = envelope?.error;
-    if (typeof error === 'string') return { message: shorten(error), code: '', type: '' };
-    return {
-      message: shorten(text(error?.message)),
-      code: text(error?.code),
-      type: text(error?.type),
-    };
-  } catch {
-    return { message: '', code: '', type: '' };
-  }
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function shorten(message: string): string {
-  return message.length > 500 ? `${message.slice(0, 499)}…` : message;
 }

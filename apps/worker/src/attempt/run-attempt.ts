@@ -118,7 +118,7 @@ export async function runAttempt(
     const { answer, abortReason } = await call(claim, lane, reservation, stopping, dependencies);
 
     // Classify.
-    const outcome = classify(answer, abortReason, clock.now());
+    const outcome = classify(answer, abortReason, clock.now(), claim.endpoint);
     const tookMs = clock.monotonic() - startedMs;
     heard = outcome.kind;
     dependencies.onOutcome?.(lane.laneId, outcome.kind, tookMs, {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Endpoint } from '@nightshift/shared/job';
 import { classify } from '../../src/attempt/classify.ts';
 import type { ProviderAnswer } from '../../src/provider/index.ts';
 
@@ -15,7 +16,9 @@ function answered(
     body: typeof body === 'string' ? body : JSON.stringify(body),
   };
 }
-const outcomeOf = (answer: ProviderAnswer) => classify(answer, null, 0);
+const CHAT = '/v1/chat/completions';
+const outcomeOf = (answer: ProviderAnswer, endpoint: Endpoint = CHAT) =>
+  classify(answer, null, 0, endpoint);
 const errorBody = (code: string, message = 'no') => ({
   error: { message, code, type: code, param: null },
 });
@@ -23,16 +26,6 @@ const errorBody = (code: string, message = 'no') => ({
 describe('classify, by the table of the contract', () => {
   it.each([
     ['2xx, well formed', answered(200, { choices: [] }), 'succeeded'],
-    [
-      'a responses object with a null error',
-      answered(200, { output: [], error: null }),
-      'succeeded',
-    ],
-    [
-      'a failed response is still the answer',
-      answered(200, { output: [], error: { message: 'x' } }),
-      'succeeded',
-    ],
     ['429', answered(429, errorBody('rate_limit_exceeded')), 'rate_limited'],
     ['429 without a body', answered(429, ''), 'rate_limited'],
     [
@@ -78,15 +71,15 @@ describe('classify, by the table of the contract', () => {
   });
 
   it('tells a time-out from a cancel and from a hand-off', () => {
-    expect(classify({ kind: 'aborted' }, 'timed_out', 0)).toMatchObject({
+    expect(classify({ kind: 'aborted' }, 'timed_out', 0, CHAT)).toMatchObject({
       kind: 'retryable',
       code: 'request_timeout',
     });
-    expect(classify({ kind: 'aborted' }, 'withdrawn', 0)).toEqual({
+    expect(classify({ kind: 'aborted' }, 'withdrawn', 0, CHAT)).toEqual({
       kind: 'aborted',
       reason: 'withdrawn',
     });
-    expect(classify({ kind: 'aborted' }, 'handed_off', 0)).toEqual({
+    expect(classify({ kind: 'aborted' }, 'handed_off', 0, CHAT)).toEqual({
       kind: 'aborted',
       reason: 'handed_off',
     });
@@ -108,5 +101,72 @@ describe('classify, by the table of the contract', () => {
         },
       ),
     );
+  });
+});
+
+describe('a 2xx, by what its endpoint answers', () => {
+  const results = {
+    '/v1/chat/completions': 'choices',
+    '/v1/completions': 'choices',
+    '/v1/responses': 'output',
+    '/v1/embeddings': 'data',
+    '/v1/moderations': 'results',
+  } as const;
+  const endpoints = Object.keys(results) as Endpoint[];
+
+  it.each(endpoints)('%s: is a success with its results, whatever stands beside', (endpoint) => {
+    const noError = fc.constantFrom(undefined, null, false, '');
+    fc.assert(
+      fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue())), noError, (list, error) => {
+        const items = list.map(({ error: _error, ...item }) => item);
+        const answer = answered(200, { [results[endpoint]]: items, error });
+        expect(outcomeOf(answer, endpoint).kind).toBe('succeeded');
+      }),
+    );
+  });
+
+  it.each(endpoints)('%s: is a failure without them', (endpoint) => {
+    const name = results[endpoint];
+    const odd = fc.oneof(fc.constant({}), fc.dictionary(fc.string(), fc.jsonValue()));
+    const none = fc.constantFrom(undefined, null, {}, 'x', 3);
+    fc.assert(
+      fc.property(odd, none, (rest, value) => {
+        const { error: _e, status: _s, code: _c, ...others } = rest as Record<string, unknown>;
+        const answer = answered(200, { ...others, [name]: value });
+        expect(outcomeOf(answer, endpoint)).toMatchObject({
+          ...{ kind: 'retryable', code: 'invalid_provider_answer' },
+        });
+      }),
+    );
+  });
+
+  it.each([
+    [{ error: 'overloaded' }, 'retryable', 'with an error: overloaded'],
+    [{ error: { message: 'no' }, choices: [] }, 'retryable', 'with an error: no'],
+    [{ error: { message: 'no' }, choices: null }, 'retryable', 'with an error: no'],
+    [{ choices: [{ error: { message: 'cut', code: 502 } }] }, 'retryable', 'with an error: cut'],
+    [{ detail: 'busy' }, 'retryable', 'with an error: busy'],
+    [{ message: 'busy' }, 'retryable', 'with an error: busy'],
+    [{}, 'retryable', 'without choices'],
+    [{ choices: null, status: 503 }, 'retryable', 'without choices'],
+    [{ error: { message: 'slow down', code: 429 } }, 'rate_limited', 'slow down'],
+    [{ error: { message: 'pay', code: 402 } }, 'lane_refused', 'pay'],
+    [{ error: { message: 'bad', code: 400 } }, 'rejected', 'bad'],
+  ])('%j', (body, kind, message) => {
+    expect(outcomeOf(answered(200, body))).toMatchObject({
+      ...{ kind, message: expect.stringContaining(message) },
+    });
+  });
+
+  it('takes a response that failed, or is not made yet, for none', () => {
+    const of = (more: object) => outcomeOf(answered(200, { output: [], ...more }), '/v1/responses');
+    expect(of({ status: 'completed', error: null }).kind).toBe('succeeded');
+    expect(of({ status: 'incomplete' }).kind).toBe('succeeded');
+    expect(of({}).kind).toBe('succeeded');
+    for (const status of ['failed', 'queued', 'in_progress', 'cancelled']) {
+      expect(of({ status })).toMatchObject({ kind: 'retryable', code: 'invalid_provider_answer' });
+    }
+    const failed = of({ status: 'failed', error: { code: 'server_error', message: 'broke' } });
+    expect(failed).toMatchObject({ message: 'the provider answered 200 with an error: broke' });
   });
 });
