@@ -32,7 +32,7 @@ export async function askProvider(
 }
 
 /** The variable that holds a provider's key; null if it needs no key. */
-export function keyVariable({ name, credential }: ProviderSettings): string | null {
+function keyVariable({ name, credential }: ProviderSettings): string | null {
   if (credential !== 'default') return credential;
   return name === 'default' ? 'OPENAI_API_KEY' : null;
 }
