@@ -59,6 +59,7 @@ export async function buildApp(dependencies: Dependencies): Promise<Api> {
   const arrival = { ...ARRIVAL, ...dependencies.arrival };
   const context: Context = {
     isFull: () => false,
+    isAtLimit: () => false,
     isFit: () => true,
     heartbeatMs: 15_000,
     ...dependencies,

@@ -40,6 +40,8 @@ export interface Dependencies {
   batching?: Batching;
   /** Whether Redis is so full that new work must be refused. Default: never. */
   isFull?: () => boolean;
+  /** Whether Redis is at its memory limit, so that accepted work waits for room too. Default: never. */
+  isAtLimit?: () => boolean;
   /** Whether Redis was found fit to be promised on; until then every call gets 503. Default: it was. */
   isFit?: () => boolean;
   /** Between two comments on a quiet event stream. Default 15,000. */

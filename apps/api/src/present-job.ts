@@ -28,7 +28,7 @@ export async function explainWaiting(context: Context, job: Job): Promise<Waitin
       state,
       budget,
       fleet,
-      isRedisFull: context.isFull(),
+      isRedisFull: context.isAtLimit(),
       words: laneWords(context),
     }),
   );

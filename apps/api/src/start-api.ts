@@ -118,6 +118,7 @@ export async function startApi(
       clock: systemClock,
       logger,
       isFull: memory.isTight,
+      isAtLimit: memory.isFull,
       isFit: fitness.isFit,
     });
     const closeServer = serverCloser(app);

@@ -38,7 +38,7 @@ export function jobWait(job: Job, facts: JobFacts): Wait | null {
     laneWait(lane, state, words) ??
     limitWait(lane, budget, job.priority, nowMs);
   if (held !== null || nowMs - job.createdAtMs < TURN_MS) return held;
-  return noSlotWait(fleet, job.priority) ?? (facts.isRedisFull ? redisFullWait() : null);
+  return facts.isRedisFull ? redisFullWait() : noSlotWait(fleet, job.priority);
 }
 
 export function runAtWait(runAtMs: number, nowMs: number): Wait {
@@ -53,7 +53,7 @@ export function redisFullWait(): Wait {
   return {
     reason: 'redis_full',
     message:
-      'Redis is close to its maxmemory or above it. Raise it with CONFIG SET maxmemory, or wait: work continues as settled jobs free their memory.',
+      'Redis has reached its maxmemory. Raise it with CONFIG SET maxmemory, or wait: work continues as settled jobs free their memory.',
     untilMs: null,
   };
 }

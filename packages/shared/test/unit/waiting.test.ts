@@ -205,10 +205,9 @@ describe('a job', () => {
     expect(wait({}, { state: { ...open, coolingUntilMs: NOW + 9000 } })).toMatchObject({
       reason: 'rate_limit',
     });
-    expect(wait({}, { fleet: fleetOf({ slotsUsed: 64 }), isRedisFull: true })).toMatchObject({
-      reason: 'no_slot',
-    });
-    expect(wait({}, { isRedisFull: true })).toMatchObject({ reason: 'redis_full' });
+    const busy = fleetOf({ slotsUsed: 64 });
+    expect(wait({}, { fleet: busy, isRedisFull: true })).toMatchObject({ reason: 'redis_full' });
+    expect(wait({}, { fleet: busy })).toMatchObject({ reason: 'no_slot' });
     for (const status of ['in_progress', 'completed', 'cancelled'] as const) {
       expect(wait({ status, runAtMs: NOW + 1500 }, everything)).toBeNull();
     }
