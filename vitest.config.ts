@@ -23,7 +23,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       ),
-      // Kills and outages, one at a time and after the others: they judge moments, and want the machine.
+      // Kills, one at a time and after the others: they judge moments, and want the machine.
       project('chaos', ['test/chaos/**/*.test.ts'], {
         sequence: { groupOrder: 2 },
         testTimeout: 600_000,
@@ -34,7 +34,8 @@ export default defineConfig({
         sequence: { groupOrder: 3 },
         testTimeout: 600_000,
         hookTimeout: 120_000,
-        fileParallelism: false,
+        // They mostly wait.
+        maxWorkers: 2,
       }),
       // Whole stacks, through the official SDK, one at a time.
       project('batches', ['test/batches/**/*.test.ts'], {
@@ -51,7 +52,7 @@ export default defineConfig({
       }),
       // Outages. Each test mostly waits, on its own stack, so they run concurrently.
       project('nights', ['test/nights/**/*.test.ts'], {
-        env: { AWAY_S: process.env['AWAY_S'] ?? '150' },
+        env: { AWAY_S: process.env['AWAY_S'] ?? '120' },
         testTimeout: 1_500_000,
         hookTimeout: 120_000,
         maxWorkers: 3,
