@@ -144,6 +144,8 @@ describe('retention', () => {
       ...[of.files, of.batches, of.expiringFiles, of.expiringBatches, of.openBatches],
       // Goes by itself, a minute after the last result.
       of.paces,
+      // Of the workers that were killed; they go by themselves after ten minutes.
+      ...[keys.workers.seen, keys.workers.records],
     ]);
     const left = (await allKeys()).filter(
       (key) =>
