@@ -16,9 +16,15 @@ export interface CredentialHealth {
 }
 
 /** Bounds for the number of consecutive failures that open the breaker. */
-const FAILURES = { least: 4, most: 10, mostWhereManyFail: 40 };
-/** Consecutive failures that are less likely than this by chance are an outage. */
-const BY_CHANCE = 1e-5;
+const FAILURES = { least: 4, most: 10 };
+/**
+ * Consecutive failures that are less likely than this by chance are an outage. With few jobs at work an error costs little, and a
+ * job must not use up its eight attempts before the breaker opens.
+ */
+const BY_CHANCE = {
+  few: { likelihood: 1e-2, most: 7 },
+  many: { likelihood: 1e-5, most: 40 },
+};
 
 /**
  * How many consecutive failures open a lane's breaker; see docs/adr/0025.
@@ -27,9 +33,10 @@ const BY_CHANCE = 1e-5;
  */
 export function failuresToOpen(atWork: number, failedShare: number): number {
   const few = Math.min(FAILURES.most, Math.max(FAILURES.least, 3 * atWork));
-  if (few < FAILURES.most || failedShare <= 0) return few;
-  const byChance = Math.ceil(Math.log(BY_CHANCE) / Math.log(Math.min(failedShare, 0.99)));
-  return Math.min(FAILURES.mostWhereManyFail, Math.max(few, byChance));
+  if (failedShare <= 0) return few;
+  const { likelihood, most } = few < FAILURES.most ? BY_CHANCE.few : BY_CHANCE.many;
+  const byChance = Math.ceil(Math.log(likelihood) / Math.log(Math.min(failedShare, 0.99)));
+  return Math.max(few, Math.min(most, byChance));
 }
 
 /** After this long without an answer the breaker opens; null while the duration of a slow call is unknown. */
