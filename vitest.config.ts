@@ -53,7 +53,7 @@ export default defineConfig({
       }),
       // Outages. Each test mostly waits, on its own stack, so they run concurrently.
       project('nights', ['test/nights/**/*.test.ts'], {
-        env: { AWAY_S: process.env['AWAY_S'] ?? '120' },
+        env: { AWAY_S: process.env['AWAY_S'] ?? '100' },
         testTimeout: 1_500_000,
         hookTimeout: 120_000,
         maxWorkers: 3,
