@@ -23,7 +23,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       ),
-      // Kills, one at a time and after the others: they judge moments, and want the machine.
+      // Kills and outages, one at a time and after the others: they judge moments, and want the machine.
       project('chaos', ['test/chaos/**/*.test.ts'], {
         sequence: { groupOrder: 2 },
         testTimeout: 600_000,
@@ -34,8 +34,7 @@ export default defineConfig({
         sequence: { groupOrder: 3 },
         testTimeout: 600_000,
         hookTimeout: 120_000,
-        // They mostly wait.
-        maxWorkers: 2,
+        fileParallelism: false,
       }),
       // Whole stacks, through the official SDK, one at a time.
       project('batches', ['test/batches/**/*.test.ts'], {
@@ -48,8 +47,7 @@ export default defineConfig({
         env: { ROUNDS: process.env['ROUNDS'] ?? '20' },
         testTimeout: 600_000,
         hookTimeout: 120_000,
-        // One file plays the twenty rounds; the others have ended long before it.
-        maxWorkers: 2,
+        fileParallelism: false,
       }),
       // Outages. Each test mostly waits, on its own stack, so they run concurrently.
       project('nights', ['test/nights/**/*.test.ts'], {
