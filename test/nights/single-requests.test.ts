@@ -28,6 +28,7 @@ async function statesDuring<Result>(
     while (!done.signal.aborted) {
       const lane = (await night.list('lanes')).find((one) => one['model'] === MODEL);
       if (lane !== undefined) states.push(String(lane['state']));
+      // How often the lane is sampled; nothing waits for it.
       await sleep(500, undefined, { signal: done.signal }).catch(() => {});
     }
   })();
@@ -131,6 +132,7 @@ describe.concurrent(`requests that a provider answers badly, seed ${seed}`, () =
       const accompany = (async () => {
         while (!ended.signal.aborted) {
           company.push(await night.submit(`company-${company.length}`, MODEL));
+          // The rate of this load; nothing waits for it.
           await sleep(500);
         }
       })();

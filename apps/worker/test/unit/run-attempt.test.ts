@@ -4,7 +4,7 @@ import { noStanding } from '@nightshift/shared/job';
 import type { AttemptStore, Claim } from '@nightshift/shared/redis';
 import { createLogger } from '@nightshift/shared/telemetry';
 import { expect, it } from 'vitest';
-import { createInFlight } from '../../src/attempt/in-flight.ts';
+import { createInFlight, type InFlight } from '../../src/attempt/in-flight.ts';
 import { runAttempt, type DeliveryEnd } from '../../src/attempt/run-attempt.ts';
 import type { LaneFacts } from '../../src/attempt/next-step.ts';
 import type { ProviderAnswer } from '../../src/provider/index.ts';
@@ -43,7 +43,7 @@ const answered = (status: number, body: string): ProviderAnswer => ({
 });
 
 /** An attempt whose record is not written until `recorded` is called, and what was done so far. */
-function attempt(answer: ProviderAnswer) {
+function attempt(answer: ProviderAnswer, inFlight: InFlight = createInFlight()) {
   const steps: string[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const recording = async <Reply>(step: string, reply: Reply): Promise<Reply> => {
@@ -61,13 +61,19 @@ function attempt(answer: ProviderAnswer) {
     {
       laneId: 'lane_1',
       model: 'm',
-      provider: { call: async () => answer, close: async () => {} },
+      provider: {
+        call: async () => {
+          inFlight.park('lane_1', Infinity);
+          return answer;
+        },
+        close: async () => {},
+      },
       reserve: async () => ({
         isProbe: false,
         timeoutMs: null,
         sent: () => {},
         heard: () => {},
-        park: () => {},
+        park: () => void steps.push('park'),
         end: async () => void steps.push('end'),
       }),
       openedRuns: ',',
@@ -78,7 +84,7 @@ function attempt(answer: ProviderAnswer) {
     new AbortController().signal,
     {
       attempts,
-      inFlight: createInFlight(),
+      inFlight,
       keepAnswer: async (_claim, response) => response,
       configuration: readConfiguration({}, 'test', {}),
       clock: systemClock,
@@ -94,7 +100,8 @@ const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(re
 it('lets go of its slot once the result is on its way, and ends when it is recorded', async () => {
   const { steps, ended, recorded } = attempt(answered(200, '{"choices":[]}'));
   await turn();
-  expect(steps.slice(0, 2)).toEqual(['settle', 'end']);
+  // A call that is parked while it hangs gives its own slot away.
+  expect(steps.slice(0, 3)).toEqual(['park', 'settle', 'end']);
   let isOver = false;
   void ended.then(() => (isOver = true));
   await turn();
@@ -106,10 +113,10 @@ it('lets go of its slot once the result is on its way, and ends when it is recor
 it('keeps its slot until a job is released that is called again', async () => {
   const { steps, ended, recorded } = attempt(answered(503, ''));
   await turn();
-  expect(steps).toEqual(['release']);
+  expect(steps).toEqual(['park', 'release']);
   recorded();
   await ended;
-  expect(steps).toEqual(['release', 'end']);
+  expect(steps).toEqual(['park', 'release', 'end']);
 });
 
 it('tells when the result could not be recorded', async () => {
